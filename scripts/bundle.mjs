@@ -1,0 +1,30 @@
+/**
+ * Bundles the two binaries. Loading the packages file by file costs three quarters of a second at every call of a verb; from a bundle
+ * it is a fifth. Native code stays outside.
+ */
+import { chmodSync, rmSync } from "node:fs"
+import { build } from "esbuild"
+
+const outdir = "dist/bin"
+rmSync(outdir, { recursive: true, force: true })
+
+await build({
+  entryPoints: { mound: "dist/src/main.js", journal: "dist/src/journal.js" },
+  outdir,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  chunkNames: "chunks/[name]-[hash]",
+  external: ["better-sqlite3"],
+  sourcemap: true,
+  legalComments: "none",
+  logLevel: "warning",
+  // CommonJS packages in the bundle ask for Node's own modules by `require`.
+  banner: {
+    js: `#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module";const require = __createRequire(import.meta.url);`
+  }
+})
+
+for (const binary of ["mound", "journal"]) chmodSync(`${outdir}/${binary}.js`, 0o755)

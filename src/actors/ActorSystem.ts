@@ -1,0 +1,291 @@
+/**
+ * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
+ * sequencer, the driver and the deadlines together and nothing else.
+ */
+import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
+import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
+import { Journal, type JournalUnavailable } from "../events/Journal.js"
+import { randomHex } from "../events/randomHex.js"
+import { Snapshots } from "../events/Snapshots.js"
+import { KnownEvents } from "../events/Upcasters.js"
+import type { ActorKind, CommandShape, ReasonShape } from "./ActorKind.js"
+import { CommandQueue, type Envelope, type Outcome } from "./CommandQueue.js"
+import { Deadlines, type Delivery } from "./Deadlines.js"
+import { makeDriver } from "./Driver.js"
+import type { ActorState } from "./fold.js"
+import { HubClock } from "./HubClock.js"
+import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
+import { RefusalFeed } from "./RefusalFeed.js"
+import type { Refused, SystemReason } from "./Refused.js"
+import { type Defect, type Outage, Sequencer } from "./Sequencer.js"
+import type { Change } from "./Turn.js"
+
+export interface SendOptions {
+  /** Who asks: a peer's name, `operator`, `hub`. */
+  readonly by: string
+  /** The sender's own id for this command: repeating it is harmless. Fresh when left out. */
+  readonly commandId?: string | undefined
+  /** How long to wait for a command that may succeed later, ms. */
+  readonly waitMs?: number | undefined
+}
+
+/** What a restart took up again. */
+export interface Recovery {
+  readonly streams: number
+  /** Events folded on the way; snapshots spare the others. */
+  readonly replayed: number
+  readonly deadlines: number
+  readonly invocations: number
+  readonly quarantined: ReadonlyArray<Quarantine>
+}
+
+export class ActorSystem extends Context.Tag("mound/ActorSystem")<
+  ActorSystem,
+  {
+    /** Sends a command to an actor, or with `id` undefined to whichever actor its kind chooses. */
+    readonly send: <Command extends CommandShape, Reason extends ReasonShape>(
+      kind: ActorKind<Command, Reason>,
+      id: string | undefined,
+      command: Command,
+      options: SendOptions
+    ) => Effect.Effect<Outcome, Refused<Reason>>
+    /** Loads every actor with a deadline or an invocation and arms the deadlines. Nothing fires and nothing forks yet. */
+    readonly recover: Effect.Effect<Recovery, JournalUnavailable>
+    /**
+     * Gives every lease at least one grace from `at` on, then lets deadlines fire and invocations run. `checkClock` runs
+     * before any deadline is delivered.
+     */
+    readonly release: (at: number, checkClock?: Effect.Effect<void>) => Effect.Effect<void>
+    /** Moves deadlines by a time that the clock skipped, and raises their floor. */
+    readonly raiseFloor: (at: number, shiftMs: number) => void
+    /** Time of the last `HubReady` or `ClockJumpDetected`, from which every lease has at least one grace. */
+    readonly floorAt: () => number
+    /** Commands that wait for their turn. */
+    readonly waiting: () => number
+    /** Invocations that run. */
+    readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
+    /** Ends every invocation except one stream's and refuses what waits. */
+    readonly quiesce: (except: StreamId) => Effect.Effect<void>
+    readonly outage: () => Outage | undefined
+    readonly quarantined: () => ReadonlyArray<Quarantine>
+    readonly refusals: RefusalFeed
+    readonly live: () => number
+  }
+>() {}
+
+export interface ActorSystemOptions {
+  readonly kinds: ReadonlyArray<ActorKind>
+  /** Why a command is not taken now, if it is not. Asked in the command's turn, when live states are exactly current. */
+  readonly gate?: (envelope: Envelope, live: LiveActors) => SystemReason | undefined
+  /** The kind whose invocations run during recovery too: the hub's. */
+  readonly unheld?: ActorKind
+  readonly onCommitted?: (changes: ReadonlyArray<Change>) => void
+  readonly onDefect?: (defect: Defect) => void
+  /** The sequencer itself died: nothing can be decided any more. */
+  readonly onFatal?: (cause: Cause.Cause<never>) => void
+  /** The command that records that the journal takes writes again. */
+  readonly resume?: (outage: Outage) => Addressed
+  readonly limits?: LiveActorsLimits
+}
+
+/** A command and the actor it goes to. */
+export interface Addressed {
+  readonly kind: ActorKind
+  readonly id: string
+  readonly command: CommandShape
+}
+
+const defaultLimits: LiveActorsLimits = { maxLive: 20_000, idleMs: 60_000 }
+/** Streams that a recovery loads at a time. */
+const recoveryChunk = 500
+/** When an invocation or a deadline that met a passing refusal comes again. */
+const againMs = 1_000
+const passing: ReadonlySet<string> = new Set([
+  "ReadOnly",
+  "SlowDown",
+  "Recovering",
+  "Draining",
+  "OutcomeUnknown"
+])
+const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
+
+export const layer = (
+  options: ActorSystemOptions
+): Layer.Layer<ActorSystem, never, Journal | Snapshots | KnownEvents | HubClock> =>
+  Layer.scoped(ActorSystem, make(options))
+
+const make = (options: ActorSystemOptions) =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    const clock = yield* HubClock
+    const scope = yield* Effect.scope
+    const kinds = new Map(options.kinds.map((kind) => [kind.name, kind]))
+    const limits = options.limits ?? defaultLimits
+    const actors = new LiveActors(kinds, yield* KnownEvents, journal, yield* Snapshots, limits)
+    const refusals = new RefusalFeed()
+    const queue = new CommandQueue()
+    const seal = makeSealer(yield* randomHex(12))
+    let floorAt = 0
+    let released = false
+
+    const sequencer: Sequencer = new Sequencer({
+      queue,
+      actors,
+      journal,
+      now: clock.now,
+      floorAt: () => floorAt,
+      gate: (envelope) => options.gate?.(envelope, actors),
+      onCommitted: (changes) => {
+        for (const { kind, before, after } of changes) {
+          if (before.deadlines !== after.deadlines) arm(kind, after)
+          if (before.invocations !== after.invocations) drive(kind, after)
+        }
+        options.onCommitted?.(changes)
+      },
+      onRefused: (envelope, { reason }) => refusals.add(clock.now(), envelope, reason),
+      onDefect: (defect) => options.onDefect?.(defect),
+      resume: (outage) => {
+        const resume = options.resume?.(outage)
+        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, () => {})
+      }
+    })
+
+    const submit = (
+      kind: ActorKind,
+      id: string | undefined,
+      command: CommandShape,
+      origin: Origin
+    ): Effect.Effect<Outcome, Refused> =>
+      Effect.async((resume) => {
+        // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
+        const envelope = seal(kind, id, command, origin, resume)
+        sequencer.submit(envelope)
+        return Effect.sync(() => {
+          envelope.cancelled = true
+          sequencer.unpark(envelope)
+        })
+      })
+
+    const driver = yield* makeDriver({
+      send: (kind, stream, { src, since, correlation }, command) =>
+        submit(kind, idOf(stream), command, {
+          lane: "invocation",
+          by: `invocation:${src}`,
+          causation: since,
+          correlation
+        }).pipe(Effect.retry({ while: passes, schedule: Schedule.spaced(againMs) }), Effect.asVoid),
+      onDefect: (stream, cause) =>
+        options.onDefect?.({ stream, offset: null, where: "invocation", error: Cause.squash(cause) })
+    })
+    const drive = (kind: ActorKind, state: ActorState) => {
+      if (released || kind === options.unheld) driver.update(kind, state)
+    }
+
+    const deadlines = new Deadlines({
+      now: clock.now,
+      deliver: (stream, deadline) =>
+        submit(actors.kindOf(stream), idOf(stream), deadline.event, {
+          lane: "deadline",
+          by: "deadline",
+          causation: deadline.armedBy,
+          correlation: deadline.correlation,
+          deadline
+        }).pipe(
+          Effect.match({
+            onSuccess: (): Delivery => "settled",
+            onFailure: (refused): Delivery => (passes(refused) ? "again" : "settled")
+          })
+        )
+    })
+    const arm = (kind: ActorKind, state: ActorState) => deadlines.update(state, kind.graceMs?.(state))
+
+    // Without its sequencer a hub can do nothing: that is the one defect that must end it.
+    const fatal = (cause: Cause.Cause<never>) =>
+      Cause.isInterruptedOnly(cause) ? Effect.void : Effect.sync(() => options.onFatal?.(cause))
+    yield* Effect.forkScoped(Effect.tapErrorCause(sequencer.run, fatal))
+
+    return ActorSystem.of({
+      send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
+        const origin: Origin = { lane: "caller", by, commandId, waitUntil: clock.now() + waitMs }
+        const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
+        if (waitMs === 0) return sent
+        const timesUp = Effect.sync(() => sequencer.refuseParked(({ waitUntil }) => waitUntil <= clock.now()))
+        return Effect.raceFirst(sent, Effect.zipRight(Effect.delay(timesUp, waitMs), Effect.never))
+      },
+      recover: Effect.gen(function* () {
+        const streams = (yield* journal.agendas).map(({ stream }) => stream)
+        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) yield* actors.ensure(chunk, clock.now())
+        const recovered = streams
+          .filter((stream) => actors.isLive(stream))
+          .map((stream) => actors.state(stream))
+        for (const state of recovered) arm(actors.kindOf(state.stream), state)
+        return {
+          streams: recovered.length,
+          replayed: actors.replayed,
+          deadlines: deadlines.size,
+          invocations: recovered.reduce((sum, { invocations }) => sum + invocations.length, 0),
+          quarantined: actors.quarantined
+        }
+      }),
+      release: (at, checkClock = Effect.void) =>
+        Effect.gen(function* () {
+          floorAt = at
+          released = true
+          deadlines.raiseFloor(at)
+          for (const state of actors.withInvocations()) drive(actors.kindOf(state.stream), state)
+          yield* Effect.forkIn(deadlines.run(checkClock), scope)
+        }),
+      raiseFloor: (at, shiftMs) => {
+        floorAt = at
+        deadlines.raiseFloor(at, shiftMs)
+      },
+      floorAt: () => floorAt,
+      waiting: () => queue.waiting,
+      running: driver.running,
+      quiesce: (except) =>
+        Effect.suspend(() => {
+          sequencer.refuseParked(() => true, { _tag: "Draining" })
+          return driver.interruptAll(except)
+        }),
+      outage: () => sequencer.outage,
+      quarantined: () => actors.quarantined,
+      refusals,
+      live: () => actors.size
+    })
+  })
+
+/** Where a command comes from. */
+type Origin = Pick<Envelope, "lane" | "by"> &
+  Partial<Pick<Envelope, "causation" | "correlation" | "deadline" | "waitUntil">> & {
+    readonly commandId?: string | undefined
+  }
+
+/** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
+const makeSealer = (prefix: string) => {
+  let sequence = 0
+  return (
+    kind: ActorKind,
+    id: string | undefined,
+    command: CommandShape,
+    { commandId: chosen, deadline, ...origin }: Origin,
+    answer: Envelope["answer"]
+  ): Envelope => {
+    sequence += 1
+    const commandId = chosen ?? `${prefix}-${sequence}`
+    return {
+      kind,
+      stream: id === undefined ? undefined : makeStreamId(kind.name, id),
+      command,
+      commandId,
+      repeatable: chosen !== undefined,
+      causation: null,
+      correlation: commandId,
+      waitUntil: 0,
+      ...origin,
+      ...(deadline && { deadline }),
+      sequence,
+      answer,
+      cancelled: false
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * One turn of the sequencer: the commands decided so far, the events they lead to, and the states that the turn began with,
+ * to go back to if the commit fails.
+ */
+import { Cause, Exit } from "effect"
+import type { NewEvent, Offset, RecordedEvent, StreamId } from "../events/Event.js"
+import type { Agenda } from "../events/Journal.js"
+import type { ActorKind } from "./ActorKind.js"
+import type { Envelope, Outcome } from "./CommandQueue.js"
+import type { Step } from "./decideCommand.js"
+import type { ActorState } from "./fold.js"
+import type { LiveActors } from "./LiveActors.js"
+import { type Reason, Refused } from "./Refused.js"
+
+/** What was decided for one command. */
+type Verdict =
+  | { readonly _tag: "Answered"; readonly envelope: Envelope; readonly exit: Exit.Exit<Outcome, Refused> }
+  /** It led to the turn's events from `from` to `to`, and to this state of its actor. */
+  | {
+      readonly _tag: "Accepted"
+      readonly envelope: Envelope
+      readonly from: number
+      readonly to: number
+      readonly state: ActorState
+    }
+
+/** An actor that a committed turn moved. */
+export interface Change {
+  readonly kind: ActorKind
+  readonly before: ActorState
+  readonly after: ActorState
+}
+
+export class Turn {
+  readonly events: Array<NewEvent> = []
+  readonly #verdicts: Array<Verdict> = []
+  /** The commands of this turn that append, by id. */
+  readonly #byCommand = new Map<string, Verdict>()
+  readonly #before = new Map<StreamId, { readonly kind: ActorKind; readonly state: ActorState }>()
+
+  constructor(
+    private readonly actors: LiveActors,
+    /** The journal's head before the turn. */
+    readonly headOffset: Offset
+  ) {}
+
+  /** The offset that the next event will have. */
+  get nextOffset(): Offset {
+    return (this.headOffset + this.events.length + 1) as Offset
+  }
+
+  answer(envelope: Envelope, exit: Exit.Exit<Outcome, Refused>): void {
+    this.#verdicts.push({ _tag: "Answered", envelope, exit })
+  }
+
+  refuse(envelope: Envelope, reason: Reason): void {
+    this.answer(envelope, Exit.fail(new Refused({ reason })))
+  }
+
+  unchanged(envelope: Envelope, state: ActorState, at: number): void {
+    this.answer(envelope, Exit.succeed({ stream: state.stream, events: [], state, at }))
+  }
+
+  /** Gives a repeat of a command of this very turn the answer of the first. False if there is none. */
+  repeat(envelope: Envelope): boolean {
+    const first = this.#byCommand.get(envelope.commandId)
+    if (first) this.#verdicts.push({ ...first, envelope })
+    return first !== undefined
+  }
+
+  /** Takes a command's events and moves its actors on, tentatively. `state` is its own actor's after them. */
+  accept(envelope: Envelope, steps: ReadonlyArray<Step>, state: ActorState): void {
+    const from = this.events.length
+    for (const step of steps) {
+      this.events.push(step.event)
+      this.#move(step.kind, step.state)
+    }
+    const verdict: Verdict = { _tag: "Accepted", envelope, from, to: this.events.length, state }
+    this.#verdicts.push(verdict)
+    this.#byCommand.set(envelope.commandId, verdict)
+  }
+
+  /** Everything goes back to where the turn found it. */
+  putBack(): void {
+    for (const { kind, state } of this.#before.values()) this.#set(kind, state)
+  }
+
+  /** The agendas that this turn changes. */
+  agendas(): ReadonlyArray<Agenda> {
+    return this.changes()
+      .filter(
+        ({ before, after }) =>
+          before.deadlines !== after.deadlines || before.invocations !== after.invocations
+      )
+      .map(({ after: { stream, deadlines, invocations } }) => ({
+        stream,
+        deadlines,
+        invocations: invocations.map(({ id }) => id)
+      }))
+  }
+
+  changes(): ReadonlyArray<Change> {
+    return [...this.#before].map(([stream, { kind, state }]) => ({
+      kind,
+      before: state,
+      after: this.actors.state(stream)
+    }))
+  }
+
+  /** Refuses what was accepted: the commit is known to have failed. */
+  refuseAccepted(reason: Reason): void {
+    for (const [index, { _tag, envelope }] of this.#verdicts.entries()) {
+      if (_tag === "Accepted") {
+        this.#verdicts[index] = { _tag: "Answered", envelope, exit: Exit.fail(new Refused({ reason })) }
+      }
+    }
+  }
+
+  /** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
+  answerInDoubt(): void {
+    for (const { _tag, envelope } of this.#verdicts) {
+      if (_tag !== "Accepted") continue
+      const reason = { _tag: "OutcomeUnknown", commandId: envelope.commandId } as const
+      envelope.answer(Exit.fail(new Refused({ reason })))
+    }
+  }
+
+  /** Answers every command, from the committed events where it led to some. */
+  publish(
+    recorded: ReadonlyArray<RecordedEvent>,
+    onRefused: (envelope: Envelope, refused: Refused) => void
+  ): void {
+    for (const verdict of this.#verdicts) {
+      const { envelope } = verdict
+      if (verdict._tag === "Accepted") {
+        const { state, from, to } = verdict
+        const events = recorded.slice(from, to)
+        envelope.answer(Exit.succeed({ stream: state.stream, events, state, at: state.at }))
+      } else {
+        envelope.answer(verdict.exit)
+        if (Exit.isFailure(verdict.exit)) onRefused(envelope, Cause.squash(verdict.exit.cause) as Refused)
+      }
+    }
+  }
+
+  #move(kind: ActorKind, state: ActorState): void {
+    if (!this.#before.has(state.stream)) {
+      this.#before.set(state.stream, { kind, state: this.actors.state(state.stream) })
+    }
+    this.#set(kind, state)
+  }
+
+  #set(kind: ActorKind, state: ActorState): void {
+    const current = this.actors.state(state.stream)
+    this.actors.replace(state)
+    kind.index?.update(current, state)
+  }
+}

@@ -1,0 +1,187 @@
+/** One workspace's hub over all its boots: started, recovering, ready, draining, stopped (contracts: hub 3.1). */
+import { assign, cancel, raise, setup } from "xstate"
+import { due, invocation, type Recorded } from "../fold.js"
+import type { HubEvent, PortSource } from "./HubEvent.js"
+
+export interface HubContext {
+  readonly bootId: string | null
+  readonly pid: number
+  readonly version: string
+  readonly boots: number
+  readonly safe: boolean
+  readonly startedAt: number
+  readonly readyAt: number | null
+  readonly url: string | null
+  readonly port: number | null
+  readonly portSource: PortSource | null
+  /** The port that the next boot tries first: the newest one that was not chosen for one boot only. */
+  readonly stickyPort: number | null
+  readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
+  /** When a drain ends at the latest, and whether it was cut short. */
+  readonly deadlineAt: number | null
+  readonly isCut: boolean
+}
+
+export type HubStateName =
+  | "stopped"
+  | "starting"
+  | "recovering"
+  | "ready"
+  | "draining.waiting"
+  | "draining.closing"
+
+const initialContext: HubContext = {
+  bootId: null,
+  pid: 0,
+  version: "",
+  boots: 0,
+  safe: false,
+  startedAt: 0,
+  readyAt: null,
+  url: null,
+  port: null,
+  portSource: null,
+  stickyPort: null,
+  lastBoot: null,
+  deadlineAt: null,
+  isCut: false
+}
+
+type MachineEvent = Recorded<HubEvent>
+type Of<Type extends HubEvent["type"]> = Extract<MachineEvent, { readonly type: Type }>
+
+const start = (
+  context: HubContext,
+  { bootId, pid, version, safe, at }: Of<"HubStarted">
+): Partial<HubContext> => ({
+  bootId,
+  pid,
+  version,
+  safe,
+  boots: context.boots + 1,
+  startedAt: at,
+  readyAt: null,
+  url: null,
+  port: null,
+  portSource: null,
+  deadlineAt: null,
+  isCut: false
+})
+
+const bind = (
+  { stickyPort }: HubContext,
+  { url, port, portSource }: Of<"HubBound">
+): Partial<HubContext> => ({
+  url,
+  port,
+  portSource,
+  stickyPort: portSource === "ephemeral" ? stickyPort : port
+})
+
+/** Over, in this way: no boot goes on. */
+const over = (lastBoot: HubContext["lastBoot"]): Partial<HubContext> => ({ bootId: null, lastBoot })
+
+export const hubMachine = setup({
+  types: { context: {} as HubContext, events: {} as MachineEvent },
+  actors: { recover: invocation(), serve: invocation(), drain: invocation(), close: invocation() },
+  guards: {
+    isUp: ({ context }) => context.bootId !== null,
+    isThisBoot: ({ context, event }) =>
+      event.type === "HubLossDetected" && event.previousBootId === context.bootId
+  },
+  delays: {
+    untilDeadline: ({ event }) => (event.type === "HubDrainStarted" ? event.deadlineAt - event.at : 0)
+  },
+  actions: {
+    /** Noted in the journal; nothing changes. */
+    note: () => {},
+    armDrainTimeout: raise(
+      due<Extract<HubEvent, { readonly type: "HubDrainCutShort" }>>({
+        type: "HubDrainCutShort",
+        cause: "timeout",
+        outstanding: [],
+        total: 0
+      }),
+      { id: "drainTimeout", delay: "untilDeadline" }
+    ),
+    cancelDrainTimeout: cancel("drainTimeout")
+  }
+}).createMachine({
+  id: "hub",
+  context: initialContext,
+  initial: "stopped",
+  on: {
+    HubLossDetected: { guard: "isThisBoot", target: ".stopped", actions: assign(over("lost")) },
+    ClockJumpDetected: { guard: "isUp", actions: "note" },
+    DefectRecorded: { guard: "isUp", actions: "note" },
+    JournalWritesResumed: { guard: "isUp", actions: "note" },
+    ProjectionRebuilt: { guard: "isUp", actions: "note" },
+    ProjectionDiverged: { guard: "isUp", actions: "note" },
+    JournalRestored: { actions: "note" }
+  },
+  states: {
+    stopped: {
+      description: "no process",
+      on: {
+        HubStarted: { target: "starting", actions: assign(({ context, event }) => start(context, event)) }
+      }
+    },
+    starting: {
+      description: "the journal is open and locked; the port is not bound yet",
+      on: {
+        HubPortReassigned: { actions: "note" },
+        HubBound: { target: "recovering", actions: assign(({ context, event }) => bind(context, event)) },
+        HubStartFailed: { target: "stopped", actions: assign(over("failed")) },
+        HubStopped: { target: "stopped", actions: assign(({ event }) => over(event.clean ? "clean" : "cut")) }
+      }
+    },
+    recovering: {
+      description: "what was under way is taken up again; every command is told to wait",
+      invoke: { id: "recover", src: "recover" },
+      on: {
+        HubStartFailed: { target: "stopped", actions: assign(over("failed")) },
+        HubReady: { target: "ready", actions: assign(({ event }) => ({ readyAt: event.at })) },
+        HubDrainStarted: {
+          target: "draining",
+          actions: assign(({ event }) => ({ deadlineAt: event.deadlineAt }))
+        }
+      }
+    },
+    ready: {
+      description: "all commands are taken",
+      invoke: { id: "serve", src: "serve" },
+      on: {
+        HubDrainStarted: {
+          target: "draining",
+          actions: assign(({ event }) => ({ deadlineAt: event.deadlineAt }))
+        }
+      }
+    },
+    draining: {
+      description: "no work is started; what is under way comes to its end",
+      initial: "waiting",
+      states: {
+        waiting: {
+          description: "until nothing is under way, or the deadline",
+          entry: "armDrainTimeout",
+          exit: "cancelDrainTimeout",
+          invoke: { id: "drain", src: "drain" },
+          on: {
+            HubDrained: "closing",
+            HubDrainCutShort: { target: "closing", actions: assign({ isCut: true }) }
+          }
+        },
+        closing: {
+          description: "what is left is interrupted, followers and sockets are closed",
+          invoke: { id: "close", src: "close" },
+          on: {
+            HubStopped: {
+              target: "#hub.stopped",
+              actions: assign(({ event }) => over(event.clean ? "clean" : "cut"))
+            }
+          }
+        }
+      }
+    }
+  }
+})

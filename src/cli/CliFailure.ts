@@ -1,0 +1,32 @@
+/** What a verb says when it fails, and the exit code that scripts see: 1 refused or failed, 2 usage, 75 locked. */
+import { Data } from "effect"
+
+export class CliFailure extends Data.TaggedError("CliFailure")<{
+  /** The reason's name, as in JSON errors. */
+  readonly tag: string
+  readonly message: string
+  readonly fix?: string | undefined
+  readonly exitCode: 1 | 2 | 75
+  /** The reason's own fields, for `--json`. */
+  readonly fields?: { readonly [name: string]: unknown }
+}> {}
+
+export const usage = (message: string): CliFailure => new CliFailure({ tag: "Usage", message, exitCode: 2 })
+
+const exitCodes: { readonly [tag: string]: 2 | 75 } = {
+  InvalidCommand: 2,
+  SettingsInvalid: 2,
+  StanceRegistryInvalid: 2,
+  Locked: 75
+}
+
+/** Any error of this program as a failure: errors with a `_tag`, a message and perhaps a `fix` say all there is to say. */
+export const toCliFailure = (error: unknown): CliFailure => {
+  if (error instanceof CliFailure) return error
+  const { _tag = "Defect", fix } = (typeof error === "object" && error !== null ? error : {}) as {
+    readonly _tag?: string
+    readonly fix?: string
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return new CliFailure({ tag: _tag, message, fix, exitCode: exitCodes[_tag] ?? 1 })
+}

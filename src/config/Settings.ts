@@ -1,0 +1,243 @@
+/**
+ * Everything that can be configured, read once at start: from flags, the environment, `mound.yaml` and the old ledger's variables,
+ * in that order. All errors are reported at once, each with its key and its source.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Effect, Schema } from "effect"
+import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
+import { boolean, duration, integer, number, offOr, type Parser, size, text, texts } from "./parsers.js"
+
+interface Setting<A> {
+  readonly parse: Parser<A>
+  readonly fallback: A
+  /** Variable to read besides the one that the key's name gives. */
+  readonly old?: string
+  /** How the old variable writes what the key calls a duration: plain milliseconds. */
+  readonly oldUnit?: "ms"
+}
+
+const setting = <A>(
+  parse: Parser<A>,
+  fallback: NoInfer<A>,
+  more: Omit<Setting<A>, "parse" | "fallback"> = {}
+): Setting<A> => ({
+  parse,
+  fallback,
+  ...more
+})
+
+const dayMs = 86_400_000
+const KiB = 1_024
+const MiB = 1_024 * KiB
+
+/** Keys, limits and defaults of contracts: hub 6 and ledger 6.1. */
+const settings = {
+  "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
+  "http.host": setting(text, "127.0.0.1"),
+  "http.token_file": setting<string | undefined>(text, undefined),
+  "http.allowed_hosts": setting(texts, []),
+  "http.allowed_origins": setting(texts, []),
+  "http.max_body": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
+  "hub.drain_timeout": setting(duration(1_000, 600_000), 30_000),
+  "ledger.preclaim": setting(boolean, false),
+  "ledger.list_claimed": setting(boolean, true),
+  "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
+  "ledger.stance_registry": setting<string | undefined>(text, undefined, { old: "SBP_STANCE_REGISTRY" }),
+  "ledger.sweep.interval": setting(offOr(duration(100, 30 * dayMs)), undefined, {
+    old: "SBP_DECAY_GC_INTERVAL_MS",
+    oldUnit: "ms"
+  }),
+  "ledger.sweep.floor": setting(number, 0.01, { old: "SBP_DECAY_GC_FLOOR" }),
+  "ledger.sweep.max_bytes": setting(offOr(size(1, 1_024 ** 4)), undefined, { old: "SBP_LEDGER_MAX_BYTES" }),
+  "ledger.sweep.open_after": setting(offOr(duration(1_000, 3_650 * dayMs)), undefined),
+  "ledger.lease.ttl": setting(duration(1_000, dayMs), 300_000),
+  "ledger.lease.grace": setting(duration(0, 3_600_000), 60_000),
+  "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
+  "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB)
+}
+
+type Definitions = typeof settings
+type Key = keyof Definitions
+
+/** Variables whose names do not follow from their keys. */
+const variables: { readonly [K in Key]?: string } = {
+  "http.port": "MOUND_PORT",
+  "http.host": "MOUND_HOST",
+  "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT"
+}
+
+export type Settings = {
+  readonly [K in Key]: Definitions[K] extends Setting<infer A> ? A : never
+} & {
+  readonly workspace: string
+  readonly stateDir: string
+  /** The token itself, from MOUND_TOKEN. */
+  readonly token: string | undefined
+  /** Where the port comes from, if it is set. */
+  readonly portSource: "flag" | "env" | "config" | undefined
+}
+
+/** One value that cannot be used. */
+export interface SettingProblem {
+  readonly key: string
+  readonly source: string
+  readonly problem: string
+}
+
+export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
+  problems: Schema.Array(Schema.Struct({ key: Schema.String, source: Schema.String, problem: Schema.String }))
+}) {
+  override get message() {
+    return this.problems.map(({ key, source, problem }) => `${source}: ${key} ${problem}`).join("\n")
+  }
+}
+
+export type Environment = { readonly [name: string]: string | undefined }
+
+export interface LoadSettings {
+  readonly workspace: string
+  readonly environment: Environment
+  /** Values from the command line, by key, as text. */
+  readonly flags?: { readonly [K in Key]?: string | undefined }
+}
+
+/** The settings of a workspace, and warnings that a person should see. */
+export interface Loaded {
+  readonly settings: Settings
+  readonly warnings: ReadonlyArray<string>
+}
+
+export const loadSettings = ({
+  workspace,
+  environment,
+  flags = {}
+}: LoadSettings): Effect.Effect<Loaded, SettingsInvalid> =>
+  Effect.suspend(() => {
+    const problems: Array<SettingProblem> = []
+    const file = readFile(join(workspace, "mound.yaml"), problems)
+    const values: { [key: string]: unknown } = {}
+    let portSource: Settings["portSource"]
+    for (const [key, definition] of Object.entries(settings) as Array<[Key, Setting<unknown>]>) {
+      const found = firstSet(key, definition, flags, environment, file)
+      if (!found) {
+        values[key] = definition.fallback
+        continue
+      }
+      const parsed = definition.parse(found.raw)
+      if ("problem" in parsed) problems.push({ key, source: found.source, problem: parsed.problem })
+      else values[key] = parsed.value
+      if (key === "http.port") portSource = found.from
+    }
+    if (problems.length > 0) return new SettingsInvalid({ problems })
+    const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
+    const token = trimmed(environment.MOUND_TOKEN)
+    const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
+    return Effect.succeed({ settings: loaded, warnings: oldVariables(environment) })
+  })
+
+interface Found {
+  readonly raw: unknown
+  readonly source: string
+  readonly from: "flag" | "env" | "config"
+}
+
+const firstSet = (
+  key: Key,
+  { old, oldUnit }: Setting<unknown>,
+  flags: { readonly [key: string]: string | undefined },
+  environment: Environment,
+  file: ReadonlyMap<string, Found>
+): Found | undefined => {
+  const flag = flags[key]
+  if (flag !== undefined)
+    return { raw: flag, source: `--${key.split(".").at(-1)?.replaceAll("_", "-")}`, from: "flag" }
+  const name = variables[key] ?? `MOUND_${key.replaceAll(".", "_").toUpperCase()}`
+  const variable = trimmed(environment[name])
+  if (variable !== undefined) return { raw: variable, source: name, from: "env" }
+  const fromFile = file.get(key)
+  if (fromFile) return fromFile
+  const oldVariable = old && trimmed(environment[old])
+  if (!old || oldVariable === undefined) return undefined
+  const raw = oldUnit === "ms" && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}ms` : oldVariable
+  return { raw, source: old, from: "env" }
+}
+
+/** Values are trimmed, and an empty one is unset. */
+const trimmed = (value: string | undefined): string | undefined => value?.trim() || undefined
+
+/** The file's settings by key. Faults of the file as a whole, and keys that nobody owns, are problems. */
+const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<string, Found> => {
+  const found = new Map<string, Found>()
+  const source = readText(path, problems)
+  if (source === undefined) return found
+  const lines = new LineCounter()
+  const document = parseDocument(source, { lineCounter: lines })
+  for (const error of document.errors) {
+    const { line, col } = lines.linePos(error.pos[0])
+    problems.push({
+      key: "mound.yaml",
+      source: `${path}:${line}:${col}`,
+      problem: error.message.split("\n")[0] ?? ""
+    })
+  }
+  if (document.errors.length > 0 || document.contents === null) return found
+  const visit = (node: Node, prefix: string): void => {
+    if (!isMap(node)) {
+      problems.push({ key: prefix || "mound.yaml", source: path, problem: "must be a mapping of settings" })
+      return
+    }
+    for (const pair of node.items as Array<Pair<Node, Node | null>>) {
+      const name = isScalar(pair.key) ? String(pair.key.value) : "?"
+      const key = prefix === "" ? name : `${prefix}.${name}`
+      const { line, col } = lines.linePos(pair.key.range?.[0] ?? 0)
+      const where = `${path}:${line}:${col}`
+      if (key in settings) {
+        found.set(key, { raw: pair.value?.toJS(document), source: where, from: "config" })
+      } else if (Object.keys(settings).some((known) => known.startsWith(`${key}.`))) {
+        if (pair.value) visit(pair.value, key)
+      } else {
+        problems.push({ key, source: where, problem: `is not a setting${nearest(key)}` })
+      }
+    }
+  }
+  visit(document.contents as Node, "")
+  return found
+}
+
+const readText = (path: string, problems: Array<SettingProblem>): string | undefined => {
+  try {
+    return readFileSync(path, "utf8")
+  } catch (error) {
+    const isMissing = (error as { readonly code?: string }).code === "ENOENT"
+    if (!isMissing) problems.push({ key: "mound.yaml", source: path, problem: `cannot be read: ${error}` })
+    return undefined
+  }
+}
+
+/** A hint at the key that was probably meant: the known one that shares the longest beginning and end. */
+const nearest = (key: string): string => {
+  const similarity = (other: string) => {
+    let same = 0
+    while (same < key.length && key[same] === other[same]) same++
+    let end = 0
+    while (end < key.length - same && key.at(-1 - end) === other.at(-1 - end)) end++
+    return same + end
+  }
+  const [best] = Object.keys(settings).sort((a, b) => similarity(b) - similarity(a))
+  return best && similarity(best) > key.length / 2 ? `; did you mean ${best}?` : ""
+}
+
+const understood = new Set([
+  "SBP_URL",
+  "SBP_SUPERVISED",
+  ...Object.values(settings).flatMap(({ old }) => old ?? [])
+])
+
+/** Variables of the old ledger that have no effect are named once, so that nobody relies on them in silence. */
+const oldVariables = (environment: Environment): ReadonlyArray<string> => {
+  const ignored = Object.keys(environment).filter((name) => name.startsWith("SBP_") && !understood.has(name))
+  return ignored.length === 0
+    ? []
+    : [`these variables of the old ledger have no effect: ${ignored.sort().join(", ")}`]
+}

@@ -1,0 +1,233 @@
+/**
+ * The journal's tables as SQL: one statement per table and batch, whatever its size, since each statement
+ * through the SQL layer costs more than a row.
+ */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import { type Offset, RecordedEvent, type StreamId, type Version } from "./Event.js"
+import { emptyHead, type Head } from "./HashChain.js"
+import type { Agenda, Deadline, JournalUnavailable } from "./Journal.js"
+import { randomHex } from "./randomHex.js"
+import type { Row, SqliteStore } from "./SqliteStore.js"
+
+type Store = SqliteStore["Type"]
+
+const columns = [
+  `"offset"`,
+  "stream",
+  "version",
+  "type",
+  "schema",
+  "at",
+  "state",
+  `"by"`,
+  "command_id",
+  "causation",
+  "correlation",
+  "data",
+  "hash"
+]
+
+const insertSql = `INSERT INTO events (${columns.join(", ")})
+  SELECT ${columns.map((_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
+
+const selectEvents = `SELECT ${columns.map((column) => `events.${column}`).join(", ")} FROM events`
+
+export const insert = (
+  connection: Connection,
+  events: ReadonlyArray<RecordedEvent>
+): Effect.Effect<void, SqlError> =>
+  events.length === 0
+    ? Effect.void
+    : Effect.asVoid(connection.executeRaw(insertSql, [JSON.stringify(events.map(eventValues))]))
+
+const eventValues = (event: RecordedEvent) => [
+  event.offset,
+  event.stream,
+  event.version,
+  event.type,
+  event.schema,
+  event.at,
+  event.state,
+  event.by,
+  event.commandId,
+  event.causation,
+  event.correlation,
+  event.dataJson,
+  event.hash
+]
+
+/** Puts recorded events into a new store as they are, offsets and hashes included. */
+export const copyInto = (
+  store: Store,
+  events: ReadonlyArray<RecordedEvent>
+): Effect.Effect<void, JournalUnavailable> => store.transaction((connection) => insert(connection, events))
+
+/** A row that this program wrote and the hash chain covers: it is not decoded again, only shaped. */
+export const toEvent = (row: Row): RecordedEvent =>
+  new RecordedEvent({
+    offset: row.offset as Offset,
+    stream: row.stream as StreamId,
+    version: row.version as Version,
+    type: row.type as string,
+    schema: row.schema as number,
+    at: row.at as number,
+    state: row.state as string,
+    by: row.by as string,
+    commandId: row.command_id as string,
+    causation: row.causation as Offset | null,
+    correlation: row.correlation as string | null,
+    dataJson: row.data as string,
+    hash: row.hash as string
+  })
+
+const toEvents = Effect.map((rows: ReadonlyArray<Row>) => rows.map(toEvent))
+
+export const readAfter = (store: Store, after: Offset, limit: number) =>
+  store.read(`${selectEvents} WHERE "offset" > ? ORDER BY "offset" LIMIT ?`, [after, limit]).pipe(toEvents)
+
+/** Versions rise with offsets, so the stream's own index gives the order. */
+export const readStreamAfter = (store: Store, stream: StreamId, after: Offset, limit: number) =>
+  store
+    .read(`${selectEvents} WHERE stream = ? AND "offset" > ? ORDER BY version LIMIT ?`, [
+      stream,
+      after,
+      limit
+    ])
+    .pipe(toEvents)
+
+// CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
+const streamsSql = `${selectEvents.replace("FROM events", "FROM json_each(?) AS wanted CROSS JOIN events")}
+  ON events.stream = wanted.value ->> 0 AND events.version > wanted.value ->> 1
+  ORDER BY events.stream, events.version LIMIT ?`
+
+export const readStreams = (
+  store: Store,
+  tails: ReadonlyArray<{ readonly stream: StreamId; readonly after: Version }>,
+  limit = -1
+) =>
+  store
+    .read(streamsSql, [JSON.stringify(tails.map(({ stream, after }) => [stream, after])), limit])
+    .pipe(toEvents)
+
+/** Where a reading in stream order stands. */
+export interface StreamCursor {
+  readonly stream: string
+  readonly version: number
+}
+
+export const streamStart: StreamCursor = { stream: "", version: 0 }
+
+/** The events up to an offset by stream and version, whatever their order in time: a fold needs one stream in memory only. */
+export const readByStream = (store: Store, after: StreamCursor, upTo: Offset, limit: number) =>
+  store
+    .read(
+      `${selectEvents} WHERE (stream, version) > (?, ?) AND "offset" <= ? ORDER BY stream, version LIMIT ?`,
+      [after.stream, after.version, upTo, limit]
+    )
+    .pipe(toEvents)
+
+export const byCommands = (store: Store, commandIds: ReadonlyArray<string>) =>
+  store
+    .read(
+      `${selectEvents}
+       WHERE command_id IN (SELECT value FROM json_each(?)) ORDER BY "offset"`,
+      [JSON.stringify(commandIds)]
+    )
+    .pipe(toEvents)
+
+export const head = (store: Store): Effect.Effect<Head, JournalUnavailable> =>
+  Effect.map(store.read(`SELECT "offset", hash, at FROM events ORDER BY "offset" DESC LIMIT 1`), ([row]) =>
+    row ? { offset: row.offset as Offset, hash: row.hash as string, at: row.at as number } : emptyHead
+  )
+
+/** The current version of each stream, as the transaction sees it; a new stream has none. */
+export const versions = (
+  connection: Connection,
+  streams: ReadonlySet<StreamId>
+): Effect.Effect<Map<StreamId, Version>, SqlError> =>
+  Effect.map(
+    connection.execute(
+      `SELECT wanted.value AS stream, (SELECT max(version) FROM events WHERE stream = wanted.value) AS version
+       FROM json_each(?) wanted`,
+      [JSON.stringify([...streams])],
+      undefined
+    ),
+    (rows) => new Map(rows.map((row) => [row.stream as StreamId, (row.version ?? 0) as Version]))
+  )
+
+const insertAgendasSql = `INSERT INTO agendas (stream, what, id, due_at, event, armed_by, correlation)
+  SELECT ${Array.from({ length: 7 }, (_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
+
+/** Puts the agendas of these streams in place of what they were; an empty one leaves no row. */
+export const replaceAgendas = (
+  connection: Connection,
+  agendas: ReadonlyArray<Agenda>
+): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    if (agendas.length === 0) return
+    const streams = JSON.stringify(agendas.map(({ stream }) => stream))
+    yield* connection.executeRaw("DELETE FROM agendas WHERE stream IN (SELECT value FROM json_each(?))", [
+      streams
+    ])
+    // A stream may be in the batch twice; what counts is how the batch leaves it.
+    const last = new Map(agendas.map((agenda) => [agenda.stream, agenda]))
+    const rows = [...last.values()].flatMap(agendaValues)
+    if (rows.length > 0) yield* connection.executeRaw(insertAgendasSql, [JSON.stringify(rows)])
+  })
+
+const agendaValues = ({ stream, deadlines, invocations }: Agenda) => [
+  ...deadlines.map(({ id, dueAt, event, armedBy, correlation }) => [
+    stream,
+    "deadline",
+    id,
+    dueAt,
+    JSON.stringify(event),
+    armedBy,
+    correlation
+  ]),
+  ...invocations.map((id) => [stream, "invocation", id, null, null, null, null])
+]
+
+export const agendas = (store: Store): Effect.Effect<ReadonlyArray<Agenda>, JournalUnavailable> =>
+  Effect.map(store.read(`SELECT * FROM agendas ORDER BY stream, what, id`), (rows) => {
+    const found = new Map<StreamId, { deadlines: Array<Deadline>; invocations: Array<string> }>()
+    for (const row of rows) {
+      const stream = row.stream as StreamId
+      const agenda = found.get(stream) ?? { deadlines: [], invocations: [] }
+      found.set(stream, agenda)
+      if (row.what === "deadline") agenda.deadlines.push(toDeadline(row))
+      else agenda.invocations.push(row.id as string)
+    }
+    return [...found].map(([stream, agenda]) => ({ stream, ...agenda }))
+  })
+
+const toDeadline = (row: Row): Deadline => ({
+  id: row.id as string,
+  dueAt: row.due_at as number,
+  event: JSON.parse(row.event as string) as Deadline["event"],
+  armedBy: row.armed_by as Offset,
+  correlation: row.correlation as string | null
+})
+
+/** Gives a restored journal an identity of its own: followers of the other history are told, never fooled. */
+export const renewJournalId = (store: Store, journalId: string): Effect.Effect<void, JournalUnavailable> =>
+  store
+    .transaction((connection) =>
+      connection.executeRaw(`INSERT OR REPLACE INTO meta (key, value) VALUES ('journal_id', ?)`, [journalId])
+    )
+    .pipe(Effect.asVoid)
+
+/** The journal's identity, made at its first opening for writing. */
+export const journalId = (store: Store): Effect.Effect<string, JournalUnavailable> =>
+  Effect.gen(function* () {
+    const select = `SELECT value FROM meta WHERE key = 'journal_id'`
+    const [found] = yield* store.read(select)
+    if (found) return found.value as string
+    const fresh = yield* randomHex(32)
+    yield* store.transaction((connection) =>
+      connection.executeRaw(`INSERT INTO meta (key, value) VALUES ('journal_id', ?)`, [fresh])
+    )
+    return fresh
+  })

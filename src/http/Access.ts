@@ -1,0 +1,57 @@
+/**
+ * Who may talk to the hub at all, decided before a body is read: no web page of a foreign origin, nobody off this machine without
+ * the token (contracts: hub 5, ledger 3.4 no. 16).
+ */
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { IncomingMessage } from "node:http"
+
+export interface AccessRules {
+  /** Hosts besides this machine's own names. */
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly allowedOrigins: ReadonlyArray<string>
+  /** Asked of every caller when set. */
+  readonly token: string | undefined
+}
+
+/** Why a request is turned away. */
+export type Denied = "host" | "origin" | "token"
+
+const ownHosts = new Set(["localhost", "127.0.0.1", "[::1]"])
+
+export const makeAccess = ({ allowedHosts, allowedOrigins, token }: AccessRules) => {
+  const hosts = new Set([...ownHosts, ...allowedHosts.map((host) => host.toLowerCase())])
+  const origins = new Set(allowedOrigins)
+  const expected = token === undefined ? undefined : digest(token)
+
+  const isAllowedHost = (host: string | undefined): boolean =>
+    host !== undefined && (hosts.has(host.toLowerCase()) || hosts.has(hostname(host)))
+
+  const isAllowedOrigin = ({ origin, host, "sec-fetch-site": site }: IncomingMessage["headers"]): boolean => {
+    if (origin === undefined) return site !== "cross-site"
+    return origins.has(origin) || (site !== "cross-site" && origin === `http://${host}`)
+  }
+
+  const hasToken = ({ authorization }: IncomingMessage["headers"]): boolean => {
+    const given = /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]
+    return expected === undefined || (given !== undefined && timingSafeEqual(digest(given), expected))
+  }
+
+  return {
+    /** Undefined when the request may go on. `isProbe` routes tell strangers nothing and ask for no token. */
+    check: ({ headers }: IncomingMessage, isProbe: boolean): Denied | undefined => {
+      if (!isAllowedHost(headers.host)) return "host"
+      if (!isAllowedOrigin(headers)) return "origin"
+      return isProbe || hasToken(headers) ? undefined : "token"
+    },
+    /** Whether the caller has shown the token, or none is asked for. */
+    isTrusted: ({ headers }: IncomingMessage): boolean => hasToken(headers)
+  }
+}
+
+export type Access = ReturnType<typeof makeAccess>
+
+/** Digests have one length, so comparing them takes the same time whatever was given. */
+const digest = (token: string) => createHash("sha256").update(token).digest()
+
+/** A `Host` without its port. */
+const hostname = (host: string): string => host.toLowerCase().replace(/:\d+$/, "")

@@ -1,0 +1,82 @@
+/** One answer to "how is it": what the journal says is wrong, and what only the running process can know (contracts: hub 2). */
+import { Effect } from "effect"
+import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { ClaimKind } from "../actors/claim/claimKind.js"
+import type { JournalUnavailable } from "../events/Journal.js"
+import { countByState, countForeverSince, oldestOpen } from "../projections/claimQueries.js"
+import { healthRows, type StoredHealth } from "../projections/healthQueries.js"
+import type { Health } from "./api.js"
+import type { Moment } from "./asOf.js"
+
+export interface HealthServices {
+  readonly system: ActorSystem["Type"]
+  readonly claimKind: ClaimKind
+}
+
+const dayMs = 86_400_000
+const severity = { ok: 0, degraded: 1, failing: 2 } as const
+type Status = keyof typeof severity
+
+/** Health at a moment. The ledger's counts are those of the same moment. */
+export const healthOf = (
+  { system, claimKind }: HealthServices,
+  moment: Moment,
+  claims: Moment,
+  hub: { readonly state: string; readonly bootId: string | null }
+): Effect.Effect<Health, JournalUnavailable> =>
+  Effect.gen(function* () {
+    const recorded = yield* healthRows(moment.read, moment.now)
+    const rows = moment.isPast ? recorded : [...recorded, ...raisedNow(system, moment.now)]
+    const counts = moment.isPast ? yield* countByState(claims.read) : claimKind.index.counts
+    return {
+      offset: moment.offset,
+      at: moment.now,
+      ...hub,
+      status: worst(rows),
+      components: componentsOf(rows),
+      ledger: {
+        counts: Object.fromEntries(counts),
+        foreverOverDay: yield* countForeverSince(claims.read, moment.now - dayMs),
+        oldestOpenAt: yield* oldestOpen(claims.read)
+      }
+    }
+  })
+
+/** What is true of this process now and in no event yet. */
+const raisedNow = (system: ActorSystem["Type"], now: number): ReadonlyArray<StoredHealth> => {
+  const outage = system.outage()
+  const refused = outage && {
+    component: "journal",
+    reason: "write_refused",
+    subject: "",
+    status: "failing",
+    since: outage.since,
+    offset: null,
+    detail: `${outage.reason}: ${outage.detail}; ${outage.refused} commands refused since`
+  }
+  const quarantined = system.quarantined().map(({ stream, offset, problem }) => ({
+    component: "actors",
+    reason: "quarantined",
+    subject: stream,
+    status: "degraded",
+    since: now,
+    offset,
+    detail: problem
+  }))
+  return refused ? [refused, ...quarantined] : quarantined
+}
+
+const componentsOf = (rows: ReadonlyArray<StoredHealth>): Health["components"] => {
+  const components = [...new Set(rows.map(({ component }) => component))].sort()
+  return components.map((component) => {
+    const own = rows.filter((row) => row.component === component)
+    const reasons = own.map(({ component: _, ...reason }) => reason)
+    return { component, status: worst(own), reasons }
+  })
+}
+
+const worst = (rows: ReadonlyArray<StoredHealth>): Status =>
+  rows.reduce<Status>((status, row) => {
+    const other = row.status as Status
+    return severity[other] > severity[status] ? other : status
+  }, "ok")

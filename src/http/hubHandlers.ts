@@ -1,0 +1,71 @@
+/** The routes of the hub itself: health, stop, rebuild, sweep, and pages of the journal (contracts: hub 5). */
+import { Effect } from "effect"
+import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { ClaimKind } from "../actors/claim/claimKind.js"
+import type { SweepResult } from "../actors/claim/sweep.js"
+import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { Refused } from "../actors/Refused.js"
+import type { Offset, StreamId } from "../events/Event.js"
+import type { JournalUnavailable } from "../events/Journal.js"
+import type { Rebuilt } from "../projections/Projector.js"
+import { type Clockwork, momentOf } from "./asOf.js"
+import { healthOf } from "./healthOf.js"
+import { type AnyReason, refusal } from "./refusals.js"
+import type { CallFailure, Handlers } from "./serve.js"
+
+export interface HubServices extends Clockwork {
+  readonly system: ActorSystem["Type"]
+  readonly claimKind: ClaimKind
+  readonly hubKind: HubKind
+  /** The hub's own state as of its newest committed event. */
+  readonly hub: () => HubState
+  readonly sweep: (options: {
+    readonly floor: number | undefined
+    readonly dryRun: boolean
+  }) => Effect.Effect<SweepResult, Refused<AnyReason> | JournalUnavailable>
+  readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
+}
+
+type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "stop" | "rebuild">
+
+const defaultPage = 100
+
+export const makeHubHandlers = (services: HubServices): HubHandlers => {
+  const { system, journal, hubKind, hub } = services
+  return {
+    sweep: ({ payload: { floor, dryRun = false } }) => services.sweep({ floor, dryRun }),
+    journal: ({ urlParams: { after = 0, limit = defaultPage, stream } }) =>
+      Effect.gen(function* () {
+        const head = yield* journal.head
+        if (after > head.offset) return yield* refusal({ _tag: "OffsetAhead", head: head.offset })
+        const events = yield* journal.read(after as Offset, limit, stream as StreamId | undefined)
+        return { head: head.offset, next: events.at(-1)?.offset ?? after, events }
+      }),
+    health: ({ urlParams: { at } }) =>
+      Effect.gen(function* () {
+        const moment = yield* momentOf(services, "health", at)
+        const claims = yield* momentOf(services, "claims", at)
+        const { name: state, context } = hub()
+        return yield* healthOf(services, moment, claims, { state, bootId: context.bootId })
+      }).pipe(Effect.scoped),
+    stop: ({ payload, commandId }) =>
+      Effect.map(
+        system.send(hubKind, "", { type: "DrainHub", ...payload }, { by: "operator", commandId }),
+        ({ state, events }) => {
+          const { bootId, deadlineAt } = (state as HubState).context
+          const open = events[0]?.data.open as
+            | { claims: number; runs: number; invocations: number }
+            | undefined
+          return {
+            bootId: bootId ?? "",
+            deadlineAt: deadlineAt ?? 0,
+            open: open ?? { claims: 0, runs: 0, invocations: 0 }
+          }
+        }
+      ),
+    rebuild: ({ path: { name } }) =>
+      services.projector.projections.some((projection) => projection.name === name)
+        ? services.rebuild(name)
+        : refusal({ _tag: "UnknownProjection", name })
+  }
+}

@@ -1,0 +1,100 @@
+/** Every reason for which a request is refused, with its HTTP status: one table for the whole protocol. */
+import { type ClaimReason, claimExplanations } from "../actors/claim/ClaimRefusal.js"
+import { type HubReason, hubExplanations } from "../actors/hub/HubRefusal.js"
+import {
+  type Explanation,
+  type Explanations,
+  Refused,
+  type SystemReason,
+  systemExplanations
+} from "../actors/Refused.js"
+import type { Failure } from "./api.js"
+
+/** Reasons of the reading routes, which are no commands. */
+export type QueryReason =
+  | { readonly _tag: "OffsetAhead"; readonly head: number }
+  | { readonly _tag: "JournalChanged"; readonly journalId: string }
+  | { readonly _tag: "UnknownProjection"; readonly name: string }
+  | { readonly _tag: "OperationBusy"; readonly operation: string }
+  | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+
+export type AnyReason = SystemReason | ClaimReason | HubReason | QueryReason
+
+const queryExplanations: Explanations<QueryReason> = {
+  OffsetAhead: ({ head }) => ({
+    message: `the journal ends at offset ${head}`,
+    fix: "ask for an offset up to that"
+  }),
+  JournalChanged: ({ journalId }) => ({
+    message: `this journal is another one (${journalId}): it was restored`,
+    fix: "forget the offsets of the old one and begin at 0"
+  }),
+  UnknownProjection: ({ name }) => ({ message: `there is no projection ${name}` }),
+  OperationBusy: ({ operation }) => ({
+    message: `${operation} is running already`,
+    fix: "wait for it to end"
+  }),
+  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` })
+}
+
+const explanations: Explanations<AnyReason> = {
+  ...systemExplanations,
+  ...claimExplanations,
+  ...hubExplanations,
+  ...queryExplanations
+}
+
+const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
+  InvalidCommand: 400,
+  StanceUnknown: 400,
+  OffsetAhead: 400,
+  NotAllowed: 403,
+  StaleToken: 403,
+  UnknownClaim: 404,
+  UnknownProjection: 404,
+  AlreadyClaimed: 409,
+  AlreadyDone: 409,
+  NotHeld: 409,
+  NotDone: 409,
+  NoOffer: 409,
+  NotAddressee: 409,
+  TokenChanged: 409,
+  HolderLive: 409,
+  PresenceNotLive: 409,
+  NoneOpen: 409,
+  VersionConflict: 409,
+  StreamQuarantined: 409,
+  CommandIdReused: 409,
+  IllegalInState: 409,
+  ActiveWork: 409,
+  NotDraining: 409,
+  JournalChanged: 409,
+  OperationBusy: 409,
+  TooLarge: 413,
+  QuotaReached: 429,
+  SlowDown: 429,
+  Defect: 500,
+  Recovering: 503,
+  Draining: 503,
+  ReadOnly: 503,
+  OutcomeUnknown: 503,
+  TooManyFollowers: 503
+}
+
+/** A refusal of a reading route, or of a command that is malformed. */
+export const refusal = (reason: AnyReason): Refused<AnyReason> => new Refused({ reason })
+
+export const statusOf = ({ _tag }: AnyReason): number => statuses[_tag]
+
+export const explain = (reason: AnyReason): Explanation =>
+  (explanations[reason._tag] as (reason: AnyReason) => Explanation)(reason)
+
+/** Seconds after which a passing refusal is worth another try. */
+export const retryAfter = ({ _tag }: AnyReason): number | undefined =>
+  _tag === "SlowDown" || _tag === "Recovering" || _tag === "Draining" || _tag === "ReadOnly" ? 1 : undefined
+
+/** The JSON body: the reason's own fields, a message and what to do. */
+export const toFailure = (reason: AnyReason): Failure => {
+  const { _tag, ...fields } = reason
+  return { _tag, ...explain(reason), ...fields }
+}

@@ -1,0 +1,27 @@
+/** What a running hub is made of, for those of its own parts that need the others. */
+import type { Effect } from "effect"
+import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { ClaimKind } from "../actors/claim/claimKind.js"
+import type { HubClock } from "../actors/HubClock.js"
+import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { Settings } from "../config/Settings.js"
+import type { Journal } from "../events/Journal.js"
+import type { CallFailure } from "../http/serve.js"
+import type { Projector, Rebuilt } from "../projections/Projector.js"
+import type { Sweeper } from "./Sweeper.js"
+
+export interface HubParts {
+  readonly settings: Settings
+  readonly system: ActorSystem["Type"]
+  readonly journal: Journal["Type"]
+  readonly projector: Projector["Type"]
+  readonly clock: HubClock["Type"]
+  readonly claimKind: ClaimKind
+  readonly hubKind: HubKind
+  readonly sweeper: Sweeper
+  /** The hub's own state as of its newest committed event. */
+  readonly hub: () => HubState
+  readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
+  /** Records a fault in this program. */
+  readonly onDefect: (error: unknown) => void
+}

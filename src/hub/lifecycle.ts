@@ -1,0 +1,119 @@
+/** What runs while the hub is in a state: its machine's invocations (contracts: hub 3.1). */
+import { Effect } from "effect"
+import type { InvocationCall, InvocationDefinition } from "../actors/ActorKind.js"
+import type { ClaimSeed, OpenMark } from "../actors/claim/ClaimIndex.js"
+import type { HubCommand } from "../actors/hub/HubCommand.js"
+import { makeStreamId, type Offset } from "../events/Event.js"
+import type { JournalUnavailable } from "../events/Journal.js"
+import type { HttpServer } from "../http/HttpServer.js"
+import { countByState, countMarks, leasedClaims, openClaims } from "../projections/claimQueries.js"
+import type { ReadRows } from "../projections/Projector.js"
+import { makeClockWatch } from "./clockWatch.js"
+import type { HubParts } from "./HubParts.js"
+
+const hubStream = makeStreamId("hub", "")
+const drainStepMs = 20
+/** Finalizers of interrupted invocations get so long. */
+const interruptMs = 5_000
+
+/** What an invocation does of the hub that it runs in. */
+export interface Boot extends HubParts {
+  readonly server: HttpServer
+}
+
+export type HubInvocations = {
+  readonly [Src in "recover" | "serve" | "drain" | "close"]: InvocationDefinition
+}
+
+/** `boot` is asked when an invocation runs: the hub's kind is made before the hub is. */
+export const makeInvocations = (boot: () => Boot): HubInvocations => {
+  const running =
+    (body: (boot: Boot, call: InvocationCall) => Effect.Effect<void>) => (call: InvocationCall) =>
+      Effect.suspend(() => body(boot(), call))
+  return {
+    recover: {
+      run: running((parts, call) => Effect.orDie(recover(parts, call))),
+      lost: (cause): HubCommand => ({
+        type: "FailStart",
+        phase: "recover",
+        tag: "Defect",
+        message: String(cause)
+      })
+    },
+    serve: {
+      run: running(serve),
+      // Sweeps and deadlines stop with it; nothing that was acknowledged is at risk, so the hub ends in good order.
+      lost: (): HubCommand => ({ type: "DrainHub", force: true, reason: "serve was lost" })
+    },
+    drain: { run: running(drain), lost: (): HubCommand => ({ type: "CompleteDrain" }) },
+    close: { run: running(close), lost: (): HubCommand => ({ type: "StopHub" }) }
+  }
+}
+
+/** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
+const recover = ({ system, claimKind, projector, clock }: Boot, call: InvocationCall) =>
+  Effect.gen(function* () {
+    const startedAt = clock.now()
+    claimKind.index.seed(yield* readSeed(projector.read))
+    const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
+    const recovered: HubCommand = {
+      type: "CompleteRecovery",
+      streams,
+      eventsReplayed: replayed,
+      deadlinesArmed: deadlines,
+      invocations,
+      quarantined: quarantined.map(({ stream, offset }) => ({ stream, offset })),
+      tookMs: clock.now() - startedAt
+    }
+    yield* call.send(recovered)
+  })
+
+const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
+  Effect.gen(function* () {
+    const open = yield* openClaims(read)
+    const leased = yield* leasedClaims(read)
+    return {
+      counts: yield* countByState(read),
+      listed: yield* countMarks(read),
+      open: open.map(
+        (row): OpenMark => ({
+          id: row.id,
+          stanceTarget: row.stance ?? "",
+          baseIntensity: row.base ?? 0,
+          decayRate: row.decay ?? 0,
+          publishedAt: row.published_at ?? 0,
+          inflations: row.inflations,
+          notBefore: row.not_before ?? 0,
+          firstOffset: (row.first_offset ?? 0) as Offset
+        })
+      ),
+      leased: leased.map(({ id, peer }) => ({ id, peer: peer ?? "" }))
+    }
+  })
+
+/** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
+const serve = ({ system, clock, hubKind, hub, sweeper }: Boot): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const readyAt = hub().context.readyAt ?? clock.now()
+    yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
+    yield* sweeper.schedule
+  })
+
+/** Waits until nothing is under way but the hub itself. */
+const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const others = system.running().filter(({ stream }) => stream !== hubStream)
+      if (system.waiting() === 0 && others.length === 0) break
+      yield* Effect.sleep(drainStepMs)
+    }
+    yield* Effect.ignore(call.send({ type: "CompleteDrain" }))
+  })
+
+/** Ends what is left, then the sockets; the last thing that this boot does is to say so. */
+const close = ({ system, server }: Boot, call: InvocationCall): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Effect.timeoutOption(system.quiesce(hubStream), interruptMs)
+    yield* server.close
+    yield* Effect.ignore(call.send({ type: "StopHub" }))
+  })

@@ -1,0 +1,125 @@
+/**
+ * Makes a journal from a whole export, in a workspace that has none: verified as it is read, and there only once it is complete. What
+ * was leased is revoked, since the world has moved on; the new history has an identity of its own (contracts: hub 3.8).
+ */
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
+import { Context, Effect, Layer, Schema } from "effect"
+import * as ActorSystem from "../actors/ActorSystem.js"
+import type { ClaimState } from "../actors/claim/ClaimIndex.js"
+import { makeClaimKind } from "../actors/claim/claimKind.js"
+import * as HubClock from "../actors/HubClock.js"
+import { makeHubKind } from "../actors/hub/hubKind.js"
+import * as AppendParticipant from "../events/AppendParticipant.js"
+import { readExport } from "../events/Archive.js"
+import { idOf, kindOf } from "../events/Event.js"
+import * as EventRows from "../events/EventRows.js"
+import type { Agenda } from "../events/Journal.js"
+import { randomHex } from "../events/randomHex.js"
+import * as Snapshots from "../events/Snapshots.js"
+import * as SqliteJournal from "../events/SqliteJournal.js"
+import * as SqliteStore from "../events/SqliteStore.js"
+import { KnownEvents } from "../events/Upcasters.js"
+import { foldActors } from "../replay/foldActors.js"
+import { histories, knownEvents } from "../replay/installed.js"
+import { holdLock, journalPath } from "./holdLock.js"
+import { prepareStateDir } from "./preconditions.js"
+
+/** There is a journal already: it is never overwritten. */
+export class NotEmpty extends Schema.TaggedError<NotEmpty>()("NotEmpty", { path: Schema.String }) {
+  override get message() {
+    return `${this.path} exists already`
+  }
+  get fix() {
+    return "import into another workspace: --workspace DIR"
+  }
+}
+
+export interface Restored {
+  /** The last offset, with the restore's own events. */
+  readonly offset: number
+  readonly journalId: string
+  readonly revoked: number
+}
+
+export const restoreJournal = (stateDir: string, file: string) =>
+  Effect.gen(function* () {
+    yield* prepareStateDir(stateDir)
+    yield* holdLock(stateDir)
+    const path = journalPath(stateDir)
+    if (existsSync(path)) return yield* new NotEmpty({ path })
+    const partial = `${path}.restoring`
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
+    const restored = yield* Effect.scoped(restoreInto(partial, file))
+    renameSync(partial, path)
+    const folder = openSync(stateDir, "r")
+    fsyncSync(folder)
+    closeSync(folder)
+    return restored
+  }).pipe(Effect.scoped)
+
+const restoreInto = (path: string, file: string) =>
+  Effect.gen(function* () {
+    const opened = yield* Layer.build(SqliteStore.layer(path))
+    const store = Context.get(opened, SqliteStore.SqliteStore)
+    const { journalId: previousJournalId } = yield* readExport(file, (events) =>
+      EventRows.copyInto(store, events)
+    )
+    const leased: Array<string> = []
+    const agendas: Array<Agenda> = []
+    yield* foldActors(store, histories, knownEvents, (state) => {
+      const { stream, deadlines, invocations } = state
+      if (deadlines.length + invocations.length > 0) {
+        agendas.push({ stream, deadlines, invocations: invocations.map(({ id }) => id) })
+      }
+      if (kindOf(stream) === "claim" && isLeased(state as ClaimState)) leased.push(idOf(stream))
+    })
+    yield* store.transaction((connection) => EventRows.replaceAgendas(connection, agendas))
+    const head = yield* EventRows.head(store)
+    const journalId = yield* randomHex(32)
+    yield* EventRows.renewJournalId(store, journalId)
+
+    const built = yield* ActorSystem.layer({ kinds: [hubKind, claimKind] }).pipe(
+      Layer.provideMerge(SqliteJournal.layer),
+      Layer.provide(Layer.mergeAll(AppendParticipant.layerNone, Snapshots.layer, HubClock.layer(head.at))),
+      Layer.provide(Layer.succeed(KnownEvents, knownEvents)),
+      Layer.provide(Layer.succeedContext(opened)),
+      Layer.build
+    )
+    const system = Context.get(built, ActorSystem.ActorSystem)
+    const { offset, hash: headHash } = head
+    const restore = { type: "RecordRestore", journalId, previousJournalId, offset, headHash } as const
+    yield* Effect.orDie(system.send(hubKind, "", restore, { by: "operator" }))
+    const revoke = { type: "RevokeClaim", reason: "journal_restored" } as const
+    yield* Effect.forEach(
+      leased,
+      (id) => Effect.orDie(system.send(claimKind, id, revoke, { by: "operator" })),
+      {
+        concurrency: 256,
+        discard: true
+      }
+    )
+    const restored: Restored = {
+      offset: (yield* EventRows.head(store)).offset,
+      journalId,
+      revoked: leased.length
+    }
+    return restored
+  })
+
+const isLeased = ({ name, context: { ttlMs, holder } }: ClaimState): boolean =>
+  name.startsWith("held.") && (ttlMs !== null || holder?.boundTo !== undefined)
+
+/** Nothing runs while a journal is restored: the kinds are here for their rules. */
+const notRunning = { run: () => Effect.void, lost: () => ({ type: "StopHub" }) }
+const hubKind = makeHubKind({
+  drainTimeoutMs: 0,
+  activeWork: () => ({ claims: [], runs: [] }),
+  outstanding: () => [],
+  invocations: { recover: notRunning, serve: notRunning, drain: notRunning, close: notRunning }
+})
+const claimKind = makeClaimKind({
+  defaultTtlMs: 0,
+  defaultGraceMs: 0,
+  maxHeldPerPeer: undefined,
+  stances: undefined
+})

@@ -1,0 +1,266 @@
+/**
+ * Puts a hub together and walks it through one boot: lock, journal, port, recovery, ready. The steps are the hub's own machine,
+ * driven like any other actor; what runs in its states stands in `lifecycle.ts` (contracts: hub 3.2).
+ */
+import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
+import * as ActorSystem from "../actors/ActorSystem.js"
+import { makeClaimKind } from "../actors/claim/claimKind.js"
+import * as HubClock from "../actors/HubClock.js"
+import type { HubReason } from "../actors/hub/HubRefusal.js"
+import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
+import type { Refused } from "../actors/Refused.js"
+import type { Change } from "../actors/Turn.js"
+import type { Settings } from "../config/Settings.js"
+import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
+import type { Offset } from "../events/Event.js"
+import { Journal, type JournalUnavailable } from "../events/Journal.js"
+import { currentFormat, type FormatTooNew } from "../events/migrations.js"
+import { randomHex } from "../events/randomHex.js"
+import * as Snapshots from "../events/Snapshots.js"
+import * as SqliteJournal from "../events/SqliteJournal.js"
+import * as SqliteStore from "../events/SqliteStore.js"
+import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
+import { verify } from "../events/verify.js"
+import * as Projector from "../projections/Projector.js"
+import { knownEvents, projections } from "../replay/installed.js"
+import { bind } from "./bind.js"
+import { makeGate } from "./gate.js"
+import type { HubParts } from "./HubParts.js"
+import { holdLock, journalPath } from "./holdLock.js"
+import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
+import { type Boot, makeInvocations } from "./lifecycle.js"
+import { prepareStateDir, tokenFor } from "./preconditions.js"
+import { makeRebuild } from "./rebuildRecorded.js"
+import { makeDefectQueue, recordDefects } from "./recordDefects.js"
+import {
+  JournalCorrupt,
+  type Locked,
+  type PortInUse,
+  RecoveryFailed,
+  type StartPrecondition
+} from "./StartFailure.js"
+import { makeSweeper } from "./Sweeper.js"
+import { makeHubServer } from "./serveHttp.js"
+
+export type StartFailure =
+  | Locked
+  | StartPrecondition
+  | StanceRegistryInvalid
+  | FormatTooNew
+  | JournalCorrupt
+  | JournalUnavailable
+  | UnknownEvent
+  | PortInUse
+  | RecoveryFailed
+
+export interface HubHandle {
+  readonly url: string
+  readonly port: number
+  readonly bootId: string
+  /** Where the journal stood before this boot. */
+  readonly before: Offset
+  readonly parts: HubParts
+  /** Begins to drain; refused while claims or runs are active, unless forced. */
+  readonly stop: (options: {
+    readonly force: boolean
+    readonly reason: string
+  }) => Effect.Effect<void, Refused<HubReason>>
+  /** Ends a drain that takes too long. */
+  readonly cutShort: Effect.Effect<void>
+  /** Completes once the hub has stopped and said so in its journal; fails when it could not go on. */
+  readonly stopped: Effect.Effect<{ readonly clean: boolean }, RecoveryFailed>
+}
+
+/** Events at the end of the chain that a start checks. */
+const verifiedAtStart = 10_000
+
+/** Starts a hub in this process and completes when it is ready. It lets go of everything with the scope. */
+export const startHub = (
+  settings: Settings,
+  version: string
+): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { stateDir } = settings
+    const stancePath = settings["ledger.stance_registry"]
+    const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
+    yield* prepareStateDir(stateDir)
+    yield* holdLock(stateDir)
+    const token = yield* tokenFor(settings)
+    const bootId = yield* randomHex(32)
+    const observed = yield* observe
+    const defects = yield* makeDefectQueue
+
+    // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
+    let boot: Boot | undefined
+    const theBoot = (): Boot => boot as Boot
+    const claimKind = makeClaimKind({
+      defaultTtlMs: settings["ledger.lease.ttl"],
+      defaultGraceMs: settings["ledger.lease.grace"],
+      maxHeldPerPeer: settings["ledger.max_held_per_peer"],
+      stances
+    })
+    const hubKind = makeHubKind({
+      drainTimeoutMs: settings["hub.drain_timeout"],
+      activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
+      outstanding: () =>
+        theBoot()
+          .system.running()
+          .map(({ stream, src }) => ({ stream, what: src })),
+      invocations: makeInvocations(theBoot)
+    })
+
+    const services = yield* openServices(journalPath(stateDir), {
+      kinds: [hubKind, claimKind],
+      unheld: hubKind,
+      gate: makeGate(hubKind),
+      onCommitted: (changes) => observed.committed(hubKind, changes),
+      onDefect: (defect) => Queue.unsafeOffer(defects, defect),
+      onFatal: observed.died,
+      resume: ({ reason, since, refused }) => ({
+        kind: hubKind,
+        id: "",
+        command: { type: "ResumeWrites", reason, since, refused }
+      })
+    })
+    const { system, clock, projector, head } = services
+    yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const parts: HubParts = {
+      ...services,
+      settings,
+      claimKind,
+      hubKind,
+      sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
+      hub: observed.hub,
+      rebuild: makeRebuild(projector, system, hubKind),
+      onDefect: (error) =>
+        Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
+    }
+    const server = yield* makeHubServer(parts, token)
+    boot = { ...parts, server }
+
+    const told = (command: Parameters<typeof hubKind.decide>[1]) =>
+      Effect.orDie(system.send(hubKind, "", command, { by: "hub" }))
+    yield* told({
+      type: "StartHub",
+      bootId,
+      pid: process.pid,
+      version,
+      node: process.version,
+      format: currentFormat,
+      safe: false,
+      head: { offset: head.offset, at: head.at }
+    })
+    const bound = yield* bind(server, settings, observed.hub().context).pipe(
+      Effect.tapError((error) =>
+        told({ type: "FailStart", phase: "bind", tag: error._tag, message: error.message })
+      )
+    )
+    const url = urlOf(settings["http.host"], bound.port)
+    yield* announce(settings, { bootId, version, url, port: bound.port })
+    const { port, portSource, reassigned } = bound
+    yield* told({
+      type: "BindHub",
+      url,
+      host: settings["http.host"],
+      port,
+      portSource,
+      socket: null,
+      reassigned
+    })
+    yield* observed.ready
+
+    return {
+      url,
+      port,
+      bootId,
+      before: head.offset,
+      parts,
+      stop: ({ force, reason }) =>
+        Effect.asVoid(system.send(hubKind, "", { type: "DrainHub", force, reason }, { by: "operator" })),
+      cutShort: Effect.ignore(
+        system.send(hubKind, "", { type: "CutDrainShort", cause: "signal" }, { by: "operator" })
+      ),
+      stopped: observed.ended
+    }
+  })
+
+/** Opens the store, checks the end of its chain, and puts the journal and the actors on it. */
+const openServices = (path: string, options: ActorSystem.ActorSystemOptions) =>
+  Effect.gen(function* () {
+    const opened = yield* Layer.build(SqliteStore.layer(path))
+    const store = Context.get(opened, SqliteStore.SqliteStore)
+    const { fault, head } = yield* verify(store, { last: verifiedAtStart })
+    if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
+    const built = yield* ActorSystem.layer(options).pipe(
+      Layer.provideMerge(SqliteJournal.layer),
+      Layer.provideMerge(
+        Layer.mergeAll(Projector.layer(projections), Snapshots.layer, HubClock.layer(head.at))
+      ),
+      Layer.provideMerge(Layer.succeed(KnownEvents, knownEvents)),
+      Layer.provide(Layer.succeedContext(opened)),
+      Layer.build
+    )
+    return {
+      head,
+      journal: Context.get(built, Journal),
+      system: Context.get(built, ActorSystem.ActorSystem),
+      projector: Context.get(built, Projector.Projector),
+      clock: Context.get(built, HubClock.HubClock)
+    }
+  })
+
+/** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
+const observe = Effect.gen(function* () {
+  const ready = yield* Deferred.make<void, RecoveryFailed>()
+  const ended = yield* Deferred.make<{ readonly clean: boolean }, RecoveryFailed>()
+  let state: HubState | undefined
+  return {
+    ready: Deferred.await(ready),
+    ended: Deferred.await(ended),
+    hub: () => state as HubState,
+    committed: (hubKind: HubKind, changes: ReadonlyArray<Change>) => {
+      const change = changes.find(({ kind }) => kind === hubKind)
+      if (!change) return
+      state = change.after as HubState
+      const { lastBoot } = state.context
+      if (state.name === "ready") Deferred.unsafeDone(ready, Exit.void)
+      if (state.name !== "stopped") return
+      Deferred.unsafeDone(ready, Exit.fail(new RecoveryFailed({ problem: "it stopped before it was ready" })))
+      Deferred.unsafeDone(ended, Exit.succeed({ clean: lastBoot === "clean" }))
+    },
+    died: (cause: Cause.Cause<never>) => {
+      const failure = Exit.fail(new RecoveryFailed({ problem: Cause.pretty(cause) }))
+      Deferred.unsafeDone(ready, failure)
+      Deferred.unsafeDone(ended, failure)
+    }
+  }
+})
+
+const urlOf = (host: string, port: number): string =>
+  `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+
+/** Writes `hub.json`, and removes it when the hub ends. */
+const announce = (
+  { stateDir, workspace, "http.host": host }: Settings,
+  { bootId, version, url, port }: { bootId: string; version: string; url: string; port: number }
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.flatMap(Effect.clock, (clock) =>
+      Effect.sync(() =>
+        writeHubFile(stateDir, {
+          format: 1,
+          bootId,
+          pid: process.pid,
+          pidStartedAt: processStartedAt(process.pid),
+          version,
+          url,
+          host,
+          port,
+          socket: null,
+          startedAt: new Date(clock.unsafeCurrentTimeMillis()).toISOString(),
+          workspace
+        })
+      )
+    ),
+    () => Effect.sync(() => removeHubFile(stateDir, bootId))
+  )

@@ -1,0 +1,138 @@
+/** A projection's table as SQL: one statement for any number of rows. */
+import { createHash } from "node:crypto"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import { keyColumn, type Projection, type Row } from "./Projection.js"
+
+const quoted = (name: string): string => `"${name}"`
+const columnsOf = (projection: Projection): ReadonlyArray<string> => Object.keys(projection.columns)
+
+/** Makes an empty table in place of one of the same name. Indexes come once it is filled. */
+export const create = (
+  connection: Connection,
+  projection: Projection,
+  table: string
+): Effect.Effect<void, SqlError> => {
+  const key = keyColumn(projection)
+  const columns = Object.entries(projection.columns).map(([name, type]) =>
+    name === key ? `${quoted(name)} ${type} PRIMARY KEY` : `${quoted(name)} ${type}`
+  )
+  return run(connection, [
+    `DROP TABLE IF EXISTS ${quoted(table)}`,
+    `CREATE TABLE ${quoted(table)} (${columns.join(", ")}) STRICT, WITHOUT ROWID`
+  ])
+}
+
+export const createIndexes = (
+  connection: Connection,
+  projection: Projection
+): Effect.Effect<void, SqlError> =>
+  run(
+    connection,
+    projection.indexes.map(
+      (columns, index) =>
+        `CREATE INDEX IF NOT EXISTS ${quoted(`${projection.name}_${index}`)} ON ${quoted(projection.name)} (${columns})`
+    )
+  )
+
+/** Puts a finished table in the live one's place and notes the version it was made with. */
+export const swap = (
+  connection: Connection,
+  projection: Projection,
+  table: string
+): Effect.Effect<void, SqlError> =>
+  run(connection, [
+    `DROP TABLE IF EXISTS ${quoted(projection.name)}`,
+    `ALTER TABLE ${quoted(table)} RENAME TO ${quoted(projection.name)}`
+  ]).pipe(
+    Effect.zipRight(createIndexes(connection, projection)),
+    Effect.zipRight(
+      connection.executeRaw("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)", [
+        projection.name,
+        projection.version
+      ])
+    ),
+    Effect.asVoid
+  )
+
+export const select = (
+  connection: Connection,
+  projection: Projection,
+  table: string,
+  keys: Iterable<string>
+): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
+  connection.execute(
+    `SELECT * FROM ${quoted(table)} WHERE ${quoted(keyColumn(projection))} IN (SELECT value FROM json_each(?))`,
+    [JSON.stringify([...keys])],
+    undefined
+  )
+
+export const upsert = (
+  connection: Connection,
+  projection: Projection,
+  table: string,
+  rows: ReadonlyArray<Row>
+): Effect.Effect<void, SqlError> => {
+  if (rows.length === 0) return Effect.void
+  const columns = columnsOf(projection)
+  const values = rows.map((row) => columns.map((column) => row[column] ?? null))
+  const sql = `INSERT OR REPLACE INTO ${quoted(table)} (${columns.map(quoted).join(", ")})
+    SELECT ${columns.map((_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
+  return Effect.asVoid(connection.executeRaw(sql, [JSON.stringify(values)]))
+}
+
+export const remove = (
+  connection: Connection,
+  projection: Projection,
+  table: string,
+  keys: ReadonlyArray<string>
+): Effect.Effect<void, SqlError> =>
+  keys.length === 0
+    ? Effect.void
+    : Effect.asVoid(
+        connection.executeRaw(
+          `DELETE FROM ${quoted(table)}
+           WHERE ${quoted(keyColumn(projection))} IN (SELECT value FROM json_each(?))`,
+          [JSON.stringify(keys)]
+        )
+      )
+
+export const count = (connection: Connection, table: string): Effect.Effect<number, SqlError> =>
+  Effect.map(connection.execute(`SELECT count(*) AS rows FROM ${quoted(table)}`, [], undefined), ([row]) =>
+    Number(row?.rows)
+  )
+
+type Read<E> = (
+  sql: string,
+  parameters: ReadonlyArray<unknown>
+) => Effect.Effect<ReadonlyArray<{ readonly [column: string]: unknown }>, E>
+
+const digestPage = 1_000
+
+/** SHA-256 over the rows in key order. */
+export const digest = <E>(
+  read: Read<E>,
+  projection: Projection,
+  table = projection.name
+): Effect.Effect<string, E> =>
+  Effect.gen(function* () {
+    const columns = columnsOf(projection)
+    const key = quoted(keyColumn(projection))
+    const hash = createHash("sha256")
+    let after: string | undefined
+    for (;;) {
+      const rows = yield* read(
+        `SELECT ${columns.map(quoted).join(", ")} FROM ${quoted(table)}
+         ${after === undefined ? "" : `WHERE ${key} > ?`} ORDER BY ${key} LIMIT ${digestPage}`,
+        after === undefined ? [] : [after]
+      )
+      for (const row of rows) hash.update(`${JSON.stringify(columns.map((column) => row[column]))}\n`)
+      const last = rows.at(-1)
+      if (!last) return hash.digest("hex")
+      after = String(last[keyColumn(projection)])
+    }
+  })
+
+const run = (connection: Connection, statements: ReadonlyArray<string>): Effect.Effect<void, SqlError> =>
+  Effect.forEach(statements, (sql) => connection.executeRaw(sql, []), { discard: true })
