@@ -78,11 +78,14 @@ export interface Fold {
 }
 
 export const makeFold = (source: Machine): Fold => {
-  const machine = withoutActors(source)
+  const [machine, invokes] = withoutInvokes(source)
   const actions: Array<Action> = []
   const scope = makeScope(actions)
   const initialSnapshot = machine.getInitialSnapshot(scope, undefined)
-  const initialInvocations = invocationsOf(initialSnapshot, () => ({ since: 0 as Offset, correlation: null }))
+  const initialInvocations = invocationsOf(invokes, initialSnapshot, () => ({
+    since: 0 as Offset,
+    correlation: null
+  }))
 
   return {
     initial: (stream) => ({
@@ -110,7 +113,7 @@ export const makeFold = (source: Machine): Fold => {
         name: entered ? nameOf(snapshot.value) : state.name,
         context: snapshot.context,
         deadlines: deadlinesAfter(state.deadlines, event, actions),
-        invocations: invocationsAfter(state.invocations, snapshot, actions, event),
+        invocations: invocationsAfter(invokes, state.invocations, snapshot, actions, event),
         snapshot
       }
     },
@@ -123,6 +126,7 @@ export const makeFold = (source: Machine): Fold => {
       const snapshot = machine.resolveState({ value: saved.value, context: saved.context })
       const origins = new Map<string, Origin>(saved.origins)
       const invocations = invocationsOf(
+        invokes,
         snapshot,
         (id) => origins.get(id) ?? { since: saved.offset, correlation: null }
       )
@@ -163,9 +167,42 @@ interface Action {
   readonly params: unknown
 }
 
-/** Without actor logic XState spawns nothing: an `invoke` stays a plain definition for the driver to read. */
-const withoutActors = (machine: Machine): Machine =>
-  new StateMachine(machine.config, { ...machine.implementations, actors: {} })
+/** Tells that a state with this `invoke` was entered, without XState starting anything. */
+const entered = "mound.entered"
+
+/**
+ * The same machine with each `invoke` turned into a note on entry, and the `invoke`s aside by state. XState's own would spawn
+ * actors; here they are definitions for the driver to read.
+ */
+const withoutInvokes = (machine: Machine): readonly [Machine, ReadonlyMap<string, ReadonlyArray<Invoke>>] => {
+  const invokes = new Map(
+    nodesOf(machine.root).map(({ id, invoke }) => [id, invoke as ReadonlyArray<Invoke>])
+  )
+  return [new StateMachine(toNotes(machine.config), machine.implementations), invokes]
+}
+
+type Invoke = Pick<Invocation, "id" | "src" | "input">
+type Config = Machine["config"]
+type Node = Machine["root"]
+
+const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...Object.values(node.states).flatMap(nodesOf)]
+
+const toNotes = ({ invoke, entry, states, ...config }: Config): Config => {
+  const notes = listOf(invoke).map(({ id }) => ({ type: entered, params: { id } }))
+  return {
+    ...config,
+    ...((entry !== undefined || notes.length > 0) && { entry: [...listOf(entry), ...notes] }),
+    ...(states && {
+      states: Object.fromEntries(
+        Object.entries(states).map(([name, state]) => [name, toNotes(state as Config)])
+      )
+    })
+  } as Config
+}
+
+/** Config values may be one or several. */
+const listOf = (value: unknown): ReadonlyArray<{ readonly id?: string }> =>
+  value === undefined ? [] : ([value].flat() as ReadonlyArray<{ readonly id?: string }>)
 
 type Scope = Parameters<Machine["transition"]>[2]
 
@@ -224,32 +261,37 @@ const armed = (
 /** Where an invocation comes from: the event that entered its state. */
 type Origin = Pick<Invocation, "since" | "correlation">
 
+type Invokes = ReadonlyMap<string, ReadonlyArray<Invoke>>
+
 const invocationsAfter = (
+  invokes: Invokes,
   before: ReadonlyArray<Invocation>,
   snapshot: AnyMachineSnapshot,
   actions: ReadonlyArray<Action>,
   { offset, correlation }: Foldable
 ): ReadonlyArray<Invocation> => {
-  if (!actions.some(({ type }) => type === "xstate.spawnChild" || type === "xstate.stopChild")) return before
   const started = new Set(
-    actions
-      .filter(({ type }) => type === "xstate.spawnChild")
-      .map(({ params }) => (params as { readonly id: string }).id)
+    actions.filter(({ type }) => type === entered).map(({ params }) => (params as { readonly id: string }).id)
   )
+  if (before.length === 0 && started.size === 0) return before
   const kept = new Map(
     before.filter(({ id }) => !started.has(id)).map((invocation) => [invocation.id, invocation])
   )
-  const fresh = invocationsOf(snapshot, () => ({ since: offset, correlation }))
-  return fresh.map((invocation) => kept.get(invocation.id) ?? invocation)
+  const fresh = invocationsOf(invokes, snapshot, () => ({ since: offset, correlation }))
+  const after = fresh.map((invocation) => kept.get(invocation.id) ?? invocation)
+  const isSame =
+    after.length === before.length && after.every((invocation, index) => invocation === before[index])
+  return isSame ? before : after
 }
 
 /** The `invoke`s of the active states. Their input may read the context alone: a restart has no event to offer. */
 const invocationsOf = (
+  invokes: Invokes,
   snapshot: AnyMachineSnapshot,
   originOf: (id: string) => Origin
 ): ReadonlyArray<Invocation> =>
   snapshot._nodes.flatMap((node) =>
-    node.invoke.map(({ id, src, input }) => ({
+    (invokes.get(node.id) ?? []).map(({ id, src, input }) => ({
       id,
       src: String(src),
       input: typeof input === "function" ? (input as InputFunction)({ context: snapshot.context }) : input,

@@ -1,0 +1,65 @@
+/** Actor systems for tests, on any journal, with the test's own clock. */
+import { Effect, Layer, type Scope } from "effect"
+import type { ActorKind } from "../../src/actors/ActorKind.js"
+import * as ActorSystem from "../../src/actors/ActorSystem.js"
+import * as HubClock from "../../src/actors/HubClock.js"
+import * as AppendParticipant from "../../src/events/AppendParticipant.js"
+import { Journal } from "../../src/events/Journal.js"
+import * as MemoryJournal from "../../src/events/MemoryJournal.js"
+import * as Snapshots from "../../src/events/Snapshots.js"
+import * as SqliteJournal from "../../src/events/SqliteJournal.js"
+import * as SqliteStore from "../../src/events/SqliteStore.js"
+import { KnownEvents } from "../../src/events/Upcasters.js"
+
+export const knownOf = (kinds: ReadonlyArray<ActorKind>) =>
+  Layer.succeed(KnownEvents, new Map(kinds.flatMap(({ upcasters }) => Object.entries(upcasters))))
+
+/** A journal on an array that outlives the systems on it. */
+export const memoryJournalFor = (kinds: ReadonlyArray<ActorKind>) =>
+  Layer.provide(MemoryJournal.layer, knownOf(kinds))
+
+/** A journal, snapshots and the store in a file. */
+export const sqliteJournalFor = (kinds: ReadonlyArray<ActorKind>, path: string) =>
+  Layer.merge(SqliteJournal.layer, Snapshots.layer).pipe(
+    Layer.provide(AppendParticipant.layerNone),
+    Layer.provide(knownOf(kinds)),
+    Layer.provideMerge(SqliteStore.layer(path)),
+    Layer.orDie
+  )
+
+export interface BootOptions extends Partial<ActorSystem.ActorSystemOptions> {
+  readonly kinds: ReadonlyArray<ActorKind>
+}
+
+/** One life of an actor system over the journal in context: recovered and released. It ends with the scope. */
+export const boot = (
+  options: BootOptions
+): Effect.Effect<ActorSystem.ActorSystem["Type"], never, Journal | Scope.Scope> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    const { at } = yield* journal.head
+    const layer = ActorSystem.layer(options).pipe(
+      Layer.provideMerge(HubClock.layer(at)),
+      Layer.provide(knownOf(options.kinds)),
+      Layer.provide(Snapshots.layerNone),
+      Layer.provide(Layer.succeed(Journal, journal))
+    )
+    const context = yield* Layer.build(layer)
+    const system = yield* Effect.provide(ActorSystem.ActorSystem, context)
+    const clock = yield* Effect.provide(HubClock.HubClock, context)
+    yield* system.recover
+    yield* system.release(clock.now())
+    return system
+  }).pipe(Effect.orDie)
+
+/** Lets a second pass a second at a time, as it does; a single jump would be a jump. */
+export const seconds = (count: number, adjust: (ms: number) => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.repeatN(Effect.zipRight(adjust(1_000), turns), Math.max(0, count - 1)).pipe(Effect.asVoid)
+
+/** Lets fibers that wait for the sequencer get their turn: it takes one turn of the event loop for each batch. */
+export const turns: Effect.Effect<void> = Effect.repeatN(
+  Effect.async<void>((resume) => {
+    setImmediate(() => resume(Effect.void))
+  }),
+  20
+).pipe(Effect.asVoid)
