@@ -271,7 +271,8 @@ const makeSealer = (prefix: string) => {
     answer: Envelope["answer"]
   ): Envelope => {
     sequence += 1
-    const commandId = chosen ?? `${prefix}-${sequence}`
+    // Of fixed length, so that ids sort as they were made and their index grows at its end.
+    const commandId = chosen ?? `${prefix}-${sequence.toString(36).padStart(8, "0")}`
     return {
       kind,
       stream: id === undefined ? undefined : makeStreamId(kind.name, id),

@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { type Offset, RecordedEvent, type StreamId, type Version } from "./Event.js"
 import { emptyHead, type Head } from "./HashChain.js"
+import { type Insertion, insertRows, type Value } from "./insertRows.js"
 import type { Agenda, Deadline, JournalUnavailable } from "./Journal.js"
 import { randomHex } from "./randomHex.js"
 import type { Row, SqliteStore } from "./SqliteStore.js"
@@ -29,18 +30,14 @@ const columns = [
   "hash"
 ]
 
-const insertSql = `INSERT INTO events (${columns.join(", ")})
-  SELECT ${columns.map((_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
+const eventInsertion: Insertion = { table: "events", columns }
 
 const selectEvents = `SELECT ${columns.map((column) => `events.${column}`).join(", ")} FROM events`
 
 export const insert = (
   connection: Connection,
   events: ReadonlyArray<RecordedEvent>
-): Effect.Effect<void, SqlError> =>
-  events.length === 0
-    ? Effect.void
-    : Effect.asVoid(connection.executeRaw(insertSql, [JSON.stringify(events.map(eventValues))]))
+): Effect.Effect<void, SqlError> => insertRows(connection, eventInsertion, events.map(eventValues))
 
 const eventValues = (event: RecordedEvent) => [
   event.offset,
@@ -157,8 +154,10 @@ export const versions = (
     (rows) => new Map(rows.map((row) => [row.stream as StreamId, (row.version ?? 0) as Version]))
   )
 
-const insertAgendasSql = `INSERT INTO agendas (stream, what, id, due_at, event, armed_by, correlation)
-  SELECT ${Array.from({ length: 7 }, (_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
+const agendaInsertion: Insertion = {
+  table: "agendas",
+  columns: ["stream", "what", "id", "due_at", "event", "armed_by", "correlation"]
+}
 
 /** Puts the agendas of these streams in place of what they were; an empty one leaves no row. */
 export const replaceAgendas = (
@@ -174,10 +173,10 @@ export const replaceAgendas = (
     // A stream may be in the batch twice; what counts is how the batch leaves it.
     const last = new Map(agendas.map((agenda) => [agenda.stream, agenda]))
     const rows = [...last.values()].flatMap(agendaValues)
-    if (rows.length > 0) yield* connection.executeRaw(insertAgendasSql, [JSON.stringify(rows)])
+    yield* insertRows(connection, agendaInsertion, rows)
   })
 
-const agendaValues = ({ stream, deadlines, invocations }: Agenda) => [
+const agendaValues = ({ stream, deadlines, invocations }: Agenda): ReadonlyArray<ReadonlyArray<Value>> => [
   ...deadlines.map(({ id, dueAt, event, armedBy, correlation }) => [
     stream,
     "deadline",

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { StreamId, Version } from "./Event.js"
+import { type Insertion, insertRows } from "./insertRows.js"
 import type { JournalUnavailable } from "./Journal.js"
 import { SqliteStore } from "./SqliteStore.js"
 
@@ -29,8 +30,12 @@ export class Snapshots extends Context.Tag("mound/Snapshots")<
 const latestSql = `SELECT stream, version, kind_version, state FROM snapshots
   WHERE stream IN (SELECT value FROM json_each(?))`
 
-const saveSql = `INSERT OR REPLACE INTO snapshots (stream, version, kind_version, state)
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`
+const insertion: Insertion = {
+  table: "snapshots",
+  columns: ["stream", "version", "kind_version", "state"],
+  suffix: `ON CONFLICT (stream) DO UPDATE SET
+    version = excluded.version, kind_version = excluded.kind_version, state = excluded.state`
+}
 
 export const layer = Layer.effect(
   Snapshots,
@@ -52,9 +57,7 @@ export const layer = Layer.effect(
           kindVersion,
           state
         ])
-        return store
-          .transaction((connection) => connection.executeRaw(saveSql, [JSON.stringify(rows)]))
-          .pipe(Effect.asVoid)
+        return store.transaction((connection) => insertRows(connection, insertion, rows))
       }
     })
   )

@@ -13,7 +13,7 @@ export interface Projection {
   readonly version: number
   /** The table's columns; the first is the primary key, a text. */
   readonly columns: { readonly [column: string]: ColumnType }
-  /** Further indexes, each a list of columns as SQL. */
+  /** Further indexes, each as SQL: its columns, and a condition if it is partial. Every one costs at every write. */
   readonly indexes: ReadonlyArray<string>
   /** Keys of the rows that an event touches. All events that touch one row are of one stream. */
   readonly keys: (event: RecordedEvent) => ReadonlyArray<string>

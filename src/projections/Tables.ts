@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import { type Insertion, insertRows } from "../events/insertRows.js"
 import { keyColumn, type Projection, type Row } from "./Projection.js"
 
 const quoted = (name: string): string => `"${name}"`
@@ -20,7 +21,8 @@ export const create = (
   )
   return run(connection, [
     `DROP TABLE IF EXISTS ${quoted(table)}`,
-    `CREATE TABLE ${quoted(table)} (${columns.join(", ")}) STRICT, WITHOUT ROWID`
+    // Rows stay where they were first put, so that those of a busy hour lie together and a commit writes few pages.
+    `CREATE TABLE ${quoted(table)} (${columns.join(", ")}) STRICT`
   ])
 }
 
@@ -32,7 +34,7 @@ export const createIndexes = (
     connection,
     projection.indexes.map(
       (columns, index) =>
-        `CREATE INDEX IF NOT EXISTS ${quoted(`${projection.name}_${index}`)} ON ${quoted(projection.name)} (${columns})`
+        `CREATE INDEX IF NOT EXISTS ${quoted(`${projection.name}_${index}`)} ON ${quoted(projection.name)} ${columns}`
     )
   )
 
@@ -74,12 +76,24 @@ export const upsert = (
   table: string,
   rows: ReadonlyArray<Row>
 ): Effect.Effect<void, SqlError> => {
-  if (rows.length === 0) return Effect.void
   const columns = columnsOf(projection)
   const values = rows.map((row) => columns.map((column) => row[column] ?? null))
-  const sql = `INSERT OR REPLACE INTO ${quoted(table)} (${columns.map(quoted).join(", ")})
-    SELECT ${columns.map((_, index) => `value ->> ${index}`).join(", ")} FROM json_each(?)`
-  return Effect.asVoid(connection.executeRaw(sql, [JSON.stringify(values)]))
+  return insertRows(connection, insertionInto(projection, table), values)
+}
+
+const insertions = new Map<string, Insertion>()
+
+/** A row takes the place of the one with its key. */
+const insertionInto = (projection: Projection, table: string): Insertion => {
+  const made = insertions.get(table)
+  if (made) return made
+  const columns = columnsOf(projection).map(quoted)
+  const [key, ...others] = columns
+  const taken = others.map((column) => `${column} = excluded.${column}`).join(", ")
+  const suffix = `ON CONFLICT (${key}) DO UPDATE SET ${taken}`
+  const insertion: Insertion = { table: quoted(table), columns, suffix }
+  insertions.set(table, insertion)
+  return insertion
 }
 
 export const remove = (

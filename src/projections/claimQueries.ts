@@ -146,7 +146,7 @@ export const openClaims = (read: ReadRows): Read => query(read, "SELECT * FROM c
 export const leasedClaims = (read: ReadRows): Read =>
   query(
     read,
-    "SELECT * FROM claims WHERE state LIKE 'held.%' AND (ttl_ms IS NOT NULL OR bound_to IS NOT NULL)"
+    "SELECT * FROM claims WHERE peer IS NOT NULL AND state LIKE 'held.%' AND (ttl_ms IS NOT NULL OR bound_to IS NOT NULL)"
   )
 
 /** Claims held for ever since before an instant: work that an old client may have forgotten. */
@@ -157,7 +157,7 @@ export const countForeverSince = (
   Effect.map(
     read(
       `SELECT count(*) AS claims FROM claims
-       WHERE state LIKE 'held.%' AND ttl_ms IS NULL AND bound_to IS NULL AND granted_at < ?`,
+       WHERE peer IS NOT NULL AND state LIKE 'held.%' AND ttl_ms IS NULL AND bound_to IS NULL AND granted_at < ?`,
       [before]
     ),
     ([row]) => Number(row?.claims)

@@ -173,7 +173,7 @@ export const claims: Projection = {
     version: "INTEGER",
     offset: "INTEGER"
   },
-  indexes: ["first_offset", "state", "peer", '"offset"'],
+  indexes: ["(first_offset)", "(peer) WHERE peer IS NOT NULL"],
   keys: (event) => (kindOf(event.stream) === "claim" ? [idOf(event.stream)] : []),
   streamOf: (key) => makeStreamId("claim", key),
   reduce: (row, event, key) => {
