@@ -17,8 +17,9 @@ import { HubClock } from "./HubClock.js"
 import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
 import { RefusalFeed } from "./RefusalFeed.js"
 import type { Refused, SystemReason } from "./Refused.js"
-import { type Defect, type Outage, Sequencer } from "./Sequencer.js"
+import { type Outage, Sequencer } from "./Sequencer.js"
 import type { Change } from "./Turn.js"
+import type { Defect } from "./TurnDecider.js"
 
 export interface SendOptions {
   /** Who asks: a peer's name, `operator`, `hub`. */
@@ -160,10 +161,7 @@ const make = (options: ActorSystemOptions) =>
         // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
         const envelope = seal(kind, id, command, origin, resume)
         sequencer.submit(envelope)
-        return Effect.sync(() => {
-          envelope.cancelled = true
-          sequencer.unpark(envelope)
-        })
+        return Effect.sync(() => sequencer.forget(envelope))
       })
 
     const driver = yield* makeDriver({
@@ -209,7 +207,9 @@ const make = (options: ActorSystemOptions) =>
         const origin: Origin = { lane: "caller", by, commandId, waitUntil: clock.now() + waitMs }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
-        const timesUp = Effect.sync(() => sequencer.refuseParked(({ waitUntil }) => waitUntil <= clock.now()))
+        const timesUp = Effect.sync(() =>
+          sequencer.refuseWaiting(({ waitUntil }) => waitUntil <= clock.now())
+        )
         return Effect.raceFirst(sent, Effect.zipRight(Effect.delay(timesUp, waitMs), Effect.never))
       },
       recover: Effect.gen(function* () {
@@ -244,7 +244,7 @@ const make = (options: ActorSystemOptions) =>
       running: driver.running,
       quiesce: (except) =>
         Effect.suspend(() => {
-          sequencer.refuseParked(() => true, { _tag: "Draining" })
+          sequencer.refuseWaiting(() => true, { _tag: "Draining" })
           return driver.interruptAll(except)
         }),
       outage: () => sequencer.outage,

@@ -39,8 +39,8 @@ export class LiveActors {
   readonly #live = new Map<StreamId, LiveActor>()
   readonly #quarantined = new Map<StreamId, Quarantine>()
   #replayed = 0
-  /** Actors whose tail has grown long enough for a snapshot. */
-  readonly #due = new Set<LiveActor>()
+  /** Committed states whose tail has grown long enough for a snapshot. */
+  readonly #due = new Map<LiveActor, ActorState>()
 
   constructor(
     private readonly kinds: ReadonlyMap<string, ActorKind>,
@@ -83,7 +83,14 @@ export class LiveActors {
     const actor = this.#live.get(state.stream)
     if (!actor) throw new Error(`${state.stream} is not live`)
     actor.state = state
-    if (state.version - actor.snapshotVersion >= snapshotEvery) this.#due.add(actor)
+  }
+
+  /** Takes note of states that are durable now: only of these may a snapshot be made. */
+  committed(changes: ReadonlyArray<{ readonly after: ActorState }>): void {
+    for (const { after } of changes) {
+      const actor = this.#live.get(after.stream)
+      if (actor && after.version - actor.snapshotVersion >= snapshotEvery) this.#due.set(actor, after)
+    }
   }
 
   /** Makes the actors of these streams live. A history that does not fold is quarantined instead. */
@@ -122,22 +129,22 @@ export class LiveActors {
   /** Writes the snapshots that are due. Losing them costs time only, so a store that fails is left to others to report. */
   readonly saveSnapshots: Effect.Effect<void> = Effect.suspend(() => {
     if (this.#due.size === 0) return Effect.void
-    const actors = [...this.#due]
-    this.#due.clear()
-    const rows = actors.map(({ kind, state }): Snapshot => {
+    const rows = [...this.#due].map(([actor, state]): Snapshot => {
+      const { kind } = actor
       const { stream, version } = state
+      actor.snapshotVersion = version
       return { stream, version, kindVersion: kind.version, state: kind.fold.persist(state) }
     })
-    for (const actor of actors) actor.snapshotVersion = actor.state.version
+    this.#due.clear()
     return Effect.ignore(this.snapshots.save(rows))
   })
 
-  /** Lets the longest idle actors go, save those with a running invocation. */
-  passivate(now: number): void {
+  /** Lets the longest idle actors go, save those with a running invocation and those that `isBusy`. */
+  passivate(now: number, isBusy: (stream: StreamId) => boolean): void {
     for (const [stream, actor] of this.#live) {
       const over = this.#live.size > this.limits.maxLive
       if (!over && now - actor.usedAt < this.limits.idleMs) break
-      if (actor.state.invocations.length === 0) this.#live.delete(stream)
+      if (actor.state.invocations.length === 0 && !isBusy(stream)) this.#live.delete(stream)
     }
   }
 

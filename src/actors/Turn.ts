@@ -1,6 +1,6 @@
 /**
- * One turn of the sequencer: the commands decided so far, the events they lead to, and the states that the turn began with,
- * to go back to if the commit fails.
+ * One turn of the sequencer: the commands decided so far, the events they lead to, and the states that the turn began with, to go
+ * back to if the commit fails.
  */
 import { Cause, Exit } from "effect"
 import type { NewEvent, Offset, RecordedEvent, StreamId } from "../events/Event.js"
@@ -24,7 +24,7 @@ type Verdict =
       readonly state: ActorState
     }
 
-/** An actor that a committed turn moved. */
+/** An actor that a turn moved: where it found it and where it left it. */
 export interface Change {
   readonly kind: ActorKind
   readonly before: ActorState
@@ -33,20 +33,41 @@ export interface Change {
 
 export class Turn {
   readonly events: Array<NewEvent> = []
-  readonly #verdicts: Array<Verdict> = []
+  /** Repeats of this turn's commands that came while it was being committed: they are answered from what it leads to. */
+  readonly deferred: Array<Envelope> = []
+  #verdicts: Array<Verdict> = []
   /** The commands of this turn that append, by id. */
   readonly #byCommand = new Map<string, Verdict>()
-  readonly #before = new Map<StreamId, { readonly kind: ActorKind; readonly state: ActorState }>()
+  readonly #changes = new Map<StreamId, Change>()
 
   constructor(
     private readonly actors: LiveActors,
-    /** The journal's head before the turn. */
+    /** Where the journal ends before the turn. */
     readonly headOffset: Offset
   ) {}
 
+  /** Where it ends after the turn. */
+  get lastOffset(): Offset {
+    return (this.headOffset + this.events.length) as Offset
+  }
+
   /** The offset that the next event will have. */
   get nextOffset(): Offset {
-    return (this.headOffset + this.events.length + 1) as Offset
+    return (this.lastOffset + 1) as Offset
+  }
+
+  /** The commands that were decided, in order. */
+  get envelopes(): ReadonlyArray<Envelope> {
+    return this.#verdicts.map(({ envelope }) => envelope)
+  }
+
+  /** Whether a command of this id leads to events of this turn. */
+  leadsFrom(commandId: string): boolean {
+    return this.#byCommand.has(commandId)
+  }
+
+  moves(stream: StreamId): boolean {
+    return this.#changes.has(stream)
   }
 
   answer(envelope: Envelope, exit: Exit.Exit<Outcome, Refused>): void {
@@ -73,16 +94,23 @@ export class Turn {
     const from = this.events.length
     for (const step of steps) {
       this.events.push(step.event)
-      this.#move(step.kind, step.state)
+      this.#move(step)
     }
     const verdict: Verdict = { _tag: "Accepted", envelope, from, to: this.events.length, state }
     this.#verdicts.push(verdict)
     this.#byCommand.set(envelope.commandId, verdict)
   }
 
-  /** Everything goes back to where the turn found it. */
+  /** Every actor goes back to where the turn found it. */
   putBack(): void {
-    for (const { kind, state } of this.#before.values()) this.#set(kind, state)
+    for (const { kind, before, after } of this.#changes.values()) {
+      this.actors.replace(before)
+      kind.index?.update(after, before)
+    }
+  }
+
+  changes(): ReadonlyArray<Change> {
+    return [...this.#changes.values()]
   }
 
   /** The agendas that this turn changes. */
@@ -99,21 +127,13 @@ export class Turn {
       }))
   }
 
-  changes(): ReadonlyArray<Change> {
-    return [...this.#before].map(([stream, { kind, state }]) => ({
-      kind,
-      before: state,
-      after: this.actors.state(stream)
-    }))
-  }
-
   /** Refuses what was accepted: the commit is known to have failed. */
   refuseAccepted(reason: Reason): void {
-    for (const [index, { _tag, envelope }] of this.#verdicts.entries()) {
-      if (_tag === "Accepted") {
-        this.#verdicts[index] = { _tag: "Answered", envelope, exit: Exit.fail(new Refused({ reason })) }
-      }
-    }
+    this.#verdicts = this.#verdicts.map((verdict) =>
+      verdict._tag === "Accepted"
+        ? { _tag: "Answered", envelope: verdict.envelope, exit: Exit.fail(new Refused({ reason })) }
+        : verdict
+    )
   }
 
   /** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
@@ -143,15 +163,10 @@ export class Turn {
     }
   }
 
-  #move(kind: ActorKind, state: ActorState): void {
-    if (!this.#before.has(state.stream)) {
-      this.#before.set(state.stream, { kind, state: this.actors.state(state.stream) })
-    }
-    this.#set(kind, state)
-  }
-
-  #set(kind: ActorKind, state: ActorState): void {
+  #move({ kind, state }: Step): void {
     const current = this.actors.state(state.stream)
+    const before = this.#changes.get(state.stream)?.before ?? current
+    this.#changes.set(state.stream, { kind, before, after: state })
     this.actors.replace(state)
     kind.index?.update(current, state)
   }

@@ -2,7 +2,7 @@
 import { Effect, Queue } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { HubKind } from "../actors/hub/hubKind.js"
-import type { Defect } from "../actors/Sequencer.js"
+import type { Defect } from "../actors/TurnDecider.js"
 
 /** Defects that wait to be recorded; more at once say nothing new. */
 const maxWaiting = 100

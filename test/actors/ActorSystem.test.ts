@@ -264,6 +264,7 @@ describe("ActorSystem", () => {
       }
       yield* TestClock.adjust(3_000)
       yield* send(system, "d", { type: "Start", n: 2 })
+      yield* turns
       expect(system.live()).toBeLessThanOrEqual(2)
       const again = yield* send(system, "a", { type: "Start", n: 5 })
       expect(again.state).toMatchObject({ version: 3, context: { n: 5 } })
