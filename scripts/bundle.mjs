@@ -9,7 +9,12 @@ const outdir = "dist/bin"
 rmSync(outdir, { recursive: true, force: true })
 
 await build({
-  entryPoints: { mound: "dist/src/main.js", journal: "dist/src/journal.js" },
+  entryPoints: {
+    mound: "dist/src/main.js",
+    journal: "dist/src/journal.js",
+    // Beside the chunks, where the code that starts it looks for it.
+    "chunks/writerThread": "dist/src/hub/writerThread.js"
+  },
   outdir,
   bundle: true,
   splitting: true,

@@ -204,7 +204,9 @@ const make = (options: ActorSystemOptions) =>
 
     return ActorSystem.of({
       send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
-        const origin: Origin = { lane: "caller", by, commandId, waitUntil: clock.now() + waitMs }
+        // What the hub has to say of itself does not wait behind its callers.
+        const lane = kind === options.unheld ? "hub" : "caller"
+        const origin: Origin = { lane, by, commandId, waitUntil: clock.now() + waitMs }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
         const timesUp = Effect.sync(() =>

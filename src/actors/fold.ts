@@ -188,7 +188,10 @@ type Node = Machine["root"]
 const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...Object.values(node.states).flatMap(nodesOf)]
 
 const toNotes = ({ invoke, entry, states, ...config }: Config): Config => {
-  const notes = listOf(invoke).map(({ id }) => ({ type: entered, params: { id } }))
+  const notes = listOf(invoke).map(({ id }) => {
+    if (id === undefined) throw new Error("an invoke needs an id: the driver knows its fiber by it")
+    return { type: entered, params: { id } }
+  })
   return {
     ...config,
     ...((entry !== undefined || notes.length > 0) && { entry: [...listOf(entry), ...notes] }),
@@ -229,7 +232,10 @@ const deadlinesAfter = (
 ): ReadonlyArray<Deadline> => {
   let deadlines = before
   // The deadline that fired is over, also if its state is not left.
-  if (event.by === "deadline") deadlines = deadlines.filter(({ armedBy }) => armedBy !== event.causation)
+  if (event.by === "deadline") {
+    const { causation, type } = event
+    deadlines = deadlines.filter((deadline) => deadline.armedBy !== causation || deadline.event.type !== type)
+  }
   for (const { type, params } of actions) {
     if (type === "xstate.cancel") {
       const { sendId } = params as { readonly sendId: string }

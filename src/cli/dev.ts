@@ -37,10 +37,11 @@ export const dev = Command.make("dev", options, ({ port, host, drainTimeout, qui
       }
     })
     yield* Effect.forEach(warnings, (warning) => say(`warning: ${warning}`), { discard: true })
-    const hub = yield* startHub(settings, version)
+    const hub = yield* startHub(settings, version, {
+      onBound: (bound) => stopOnSignals(bound, settings["hub.drain_timeout"])
+    })
     yield* print(hub.url)
     if (!quiet) yield* printEvents(hub, json)
-    yield* stopOnSignals(hub, settings["hub.drain_timeout"])
     const { clean } = yield* hub.stopped
     if (clean) return yield* say("stopped")
     return yield* new CliFailure({
@@ -63,16 +64,22 @@ const printEvents = (
   ).pipe(Effect.ignore, Effect.forkScoped, Effect.asVoid)
 }
 
-/** The first signal drains, the second one cuts the drain short. */
+/** A second signal this soon is the first one again: npm passes on the one that the terminal has sent already. */
+const sameSignalMs = 1_000
+
+/** The first signal drains, a second one cuts the drain short. */
 const stopOnSignals = (hub: HubHandle, drainTimeoutMs: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
-    let signals = 0
+    let stoppedAt: number | undefined
     const onSignal = (signal: NodeJS.Signals) => {
-      signals += 1
-      if (signals === 1) setTimeout(() => process.exit(1), drainTimeoutMs + watchdogMs).unref()
-      const stopping = signals === 1 ? Effect.ignore(hub.stop({ force: true, reason: signal })) : hub.cutShort
-      fork(stopping)
+      if (stoppedAt !== undefined) {
+        if (performance.now() - stoppedAt > sameSignalMs) fork(hub.cutShort)
+        return
+      }
+      stoppedAt = performance.now()
+      setTimeout(() => process.exit(1), drainTimeoutMs + watchdogMs).unref()
+      fork(Effect.ignore(hub.stop({ force: true, reason: signal })))
     }
     const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const
     for (const name of names) process.on(name, onSignal)

@@ -52,6 +52,16 @@ export interface NewEvent {
   readonly data: EventData
 }
 
+/** A decided event whose data is text already: encoded once, on its way to the journal. */
+export interface EncodedEvent extends Omit<NewEvent, "data"> {
+  readonly dataJson: string
+}
+
+export const encodeEvent = ({ data, ...event }: NewEvent): EncodedEvent => ({
+  ...event,
+  dataJson: JSON.stringify(data)
+})
+
 /** A row of the journal. Its text is never re-encoded: what was hashed is what is stored, shown and exported. */
 export class RecordedEvent {
   readonly offset: Offset
@@ -70,10 +80,7 @@ export class RecordedEvent {
   readonly hash: string
   #data: EventData | undefined
 
-  constructor(
-    row: Omit<NewEvent, "data"> & { offset: Offset; dataJson: string; hash: string },
-    data?: EventData
-  ) {
+  constructor(row: EncodedEvent & { readonly offset: Offset; readonly hash: string }, data?: EventData) {
     this.offset = row.offset
     this.stream = row.stream
     this.version = row.version
@@ -98,17 +105,14 @@ export class RecordedEvent {
 
   /** The one encoding of a recorded event: `/journal`, streams and exports send these very bytes. */
   get json(): string {
-    return `${canonical(this, this.dataJson).slice(0, -1)},"hash":"${this.hash}"}`
+    return `${canonical(this, this.offset).slice(0, -1)},"hash":"${this.hash}"}`
   }
 }
 
 /** The bytes that the hash chain covers: every field but the hash, in a fixed order, `data` verbatim. */
-export const canonical = (
-  event: Omit<NewEvent, "data"> & { readonly offset: Offset },
-  dataJson: string
-): string =>
-  `{"offset":${event.offset},"stream":${JSON.stringify(event.stream)},"version":${event.version}` +
+export const canonical = (event: EncodedEvent, offset: Offset): string =>
+  `{"offset":${offset},"stream":${JSON.stringify(event.stream)},"version":${event.version}` +
   `,"type":${JSON.stringify(event.type)},"schema":${event.schema},"at":${event.at}` +
   `,"state":${JSON.stringify(event.state)},"by":${JSON.stringify(event.by)}` +
   `,"commandId":${JSON.stringify(event.commandId)},"causation":${event.causation}` +
-  `,"correlation":${JSON.stringify(event.correlation)},"data":${dataJson}}`
+  `,"correlation":${JSON.stringify(event.correlation)},"data":${event.dataJson}}`

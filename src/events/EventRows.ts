@@ -218,15 +218,14 @@ export const renewJournalId = (store: Store, journalId: string): Effect.Effect<v
     )
     .pipe(Effect.asVoid)
 
-/** The journal's identity, made at its first opening for writing. */
-export const journalId = (store: Store): Effect.Effect<string, JournalUnavailable> =>
+/** The journal's identity, made when its store is first opened for writing. */
+export const makeJournalId = (store: Store): Effect.Effect<void, JournalUnavailable> =>
   Effect.gen(function* () {
-    const select = `SELECT value FROM meta WHERE key = 'journal_id'`
-    const [found] = yield* store.read(select)
-    if (found) return found.value as string
     const fresh = yield* randomHex(32)
     yield* store.transaction((connection) =>
-      connection.executeRaw(`INSERT INTO meta (key, value) VALUES ('journal_id', ?)`, [fresh])
+      connection.executeRaw(`INSERT OR IGNORE INTO meta (key, value) VALUES ('journal_id', ?)`, [fresh])
     )
-    return fresh
   })
+
+export const journalId = (store: Store): Effect.Effect<string, JournalUnavailable> =>
+  Effect.map(store.read(`SELECT value FROM meta WHERE key = 'journal_id'`), ([row]) => String(row?.value))

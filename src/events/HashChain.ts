@@ -3,7 +3,7 @@
  * flipped bit, a missing row or two rows swapped show at the first offset they touch.
  */
 import { hash as digest } from "node:crypto"
-import { canonical, type NewEvent, type Offset, RecordedEvent } from "./Event.js"
+import { canonical, type EncodedEvent, type Offset, RecordedEvent } from "./Event.js"
 
 /** The hash before the first event. */
 export const genesis = "0".repeat(64)
@@ -20,14 +20,12 @@ export const emptyHead: Head = { offset: 0 as Offset, hash: genesis, at: 0 }
 const link = (previous: string, bytes: string): string => digest("sha256", previous + bytes, "hex")
 
 /** Gives events their offsets and hashes, continuing from `head`. */
-export const seal = (head: Head, events: ReadonlyArray<NewEvent>): ReadonlyArray<RecordedEvent> => {
+export const seal = (head: Head, events: ReadonlyArray<EncodedEvent>): ReadonlyArray<RecordedEvent> => {
   let { offset, hash } = head
   return events.map((event) => {
-    const dataJson = JSON.stringify(event.data)
     offset = (offset + 1) as Offset
-    const row = { ...event, offset, dataJson }
-    hash = link(hash, canonical(row, dataJson))
-    return new RecordedEvent({ ...row, hash }, event.data)
+    hash = link(hash, canonical(event, offset))
+    return new RecordedEvent({ ...event, offset, hash })
   })
 }
 
@@ -84,7 +82,7 @@ export class ChainVerifier {
       return { offset: event.offset, reason: "version", detail }
     }
     this.#versions.set(event.stream, event.version)
-    const hash = link(this.#head.hash, canonical(event, event.dataJson))
+    const hash = link(this.#head.hash, canonical(event, event.offset))
     if (hash === event.hash) return undefined
     return { offset: event.offset, reason: "hash", detail: `recorded hash ${event.hash}, computed ${hash}` }
   }

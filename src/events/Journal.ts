@@ -102,10 +102,13 @@ export const follow = (
     })
   )
 
-/** Moves the versions past a batch, or leaves them as they were and says where the batch does not fit. */
-export const advance = (versions: Map<StreamId, Version>, batch: Batch): VersionConflict | undefined => {
+/** Moves the versions past a batch's events, or leaves them as they were and says where the batch does not fit. */
+export const advance = (
+  versions: Map<StreamId, Version>,
+  events: ReadonlyArray<{ readonly stream: StreamId; readonly version: Version }>
+): VersionConflict | undefined => {
   const moved = new Map<StreamId, Version>()
-  for (const { stream, version } of batch.events) {
+  for (const { stream, version } of events) {
     const actual = moved.get(stream) ?? versions.get(stream) ?? (0 as Version)
     if (version !== actual + 1) {
       return new VersionConflict({ stream, expected: (version - 1) as Version, actual })

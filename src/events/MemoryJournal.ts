@@ -1,6 +1,6 @@
 /** The journal's contract on an array, for tests of what stands on it. Loses everything with its process. */
 import { Effect, Layer } from "effect"
-import type { RecordedEvent, StreamId, Version } from "./Event.js"
+import { encodeEvent, type RecordedEvent, type StreamId, type Version } from "./Event.js"
 import { emptyHead, type Head, headAfter, seal } from "./HashChain.js"
 import { type Agenda, advance, type Batch, Journal } from "./Journal.js"
 import { randomHex } from "./randomHex.js"
@@ -20,9 +20,9 @@ const make = Effect.gen(function* () {
     Effect.suspend(() => {
       const unknown = batch.events.map((event) => assertKnown(known, event)).find((fault) => fault)
       if (unknown) return Effect.die(unknown)
-      const conflict = advance(versions, batch)
+      const conflict = advance(versions, batch.events)
       if (conflict) return Effect.fail(conflict)
-      const sealed = seal(head, batch.events)
+      const sealed = seal(head, batch.events.map(encodeEvent))
       head = headAfter(head, sealed)
       events.push(...sealed)
       for (const agenda of batch.agendas ?? []) agendas.set(agenda.stream, agenda)

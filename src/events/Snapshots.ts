@@ -2,11 +2,14 @@
  * Disposable folds: where to start folding a stream instead of at its first event. One made by another version
  * of its kind is ignored, and losing all of them costs time only.
  */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
 import { Context, Effect, Layer } from "effect"
 import type { StreamId, Version } from "./Event.js"
 import { type Insertion, insertRows } from "./insertRows.js"
 import type { JournalUnavailable } from "./Journal.js"
 import { SqliteStore } from "./SqliteStore.js"
+import { Writer } from "./Writer.js"
 
 export interface Snapshot {
   readonly stream: StreamId
@@ -37,10 +40,24 @@ const insertion: Insertion = {
     version = excluded.version, kind_version = excluded.kind_version, state = excluded.state`
 }
 
-export const layer = Layer.effect(
+/** Puts snapshots in place of the older ones of their streams. */
+export const saveSnapshots = (
+  connection: Connection,
+  snapshots: ReadonlyArray<Snapshot>
+): Effect.Effect<void, SqlError> =>
+  insertRows(
+    connection,
+    insertion,
+    snapshots.map(({ stream, version, kindVersion, state }) => [stream, version, kindVersion, state])
+  )
+
+/** Read from the store, written by its writer. */
+export const layer: Layer.Layer<Snapshots, never, SqliteStore | Writer> = Layer.effect(
   Snapshots,
-  Effect.map(SqliteStore, (store) =>
-    Snapshots.of({
+  Effect.gen(function* () {
+    const store = yield* SqliteStore
+    const writer = yield* Writer
+    return Snapshots.of({
       latest: (streams) =>
         Effect.map(store.read(latestSql, [JSON.stringify(streams)]), (rows) =>
           rows.map((row) => ({
@@ -50,17 +67,9 @@ export const layer = Layer.effect(
             state: row.state as string
           }))
         ),
-      save: (snapshots) => {
-        const rows = snapshots.map(({ stream, version, kindVersion, state }) => [
-          stream,
-          version,
-          kindVersion,
-          state
-        ])
-        return store.transaction((connection) => insertRows(connection, insertion, rows))
-      }
+      save: writer.saveSnapshots
     })
-  )
+  })
 )
 
 /** Keeps none: every activation folds from the first event. */

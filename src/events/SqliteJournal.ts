@@ -1,16 +1,16 @@
 /**
- * The journal in SQLite. Appends that wait together share one transaction and one fsync (group commit): whoever
+ * The journal over a store and its writer. Appends that wait together share one transaction and one fsync (group commit): whoever
  * gets the turn commits for everybody who is waiting, so a lone caller pays for no queue and no extra fiber.
  */
 import { Effect, Exit, Layer } from "effect"
-import { AppendParticipant } from "./AppendParticipant.js"
-import type { RecordedEvent, StreamId, Version } from "./Event.js"
+import { type EncodedEvent, encodeEvent, type Offset, RecordedEvent } from "./Event.js"
 import * as EventRows from "./EventRows.js"
-import { type Head, headAfter, seal } from "./HashChain.js"
-import { advance, type Batch, Journal, type JournalUnavailable, type VersionConflict } from "./Journal.js"
+import { type Head, headAfter } from "./HashChain.js"
+import { type Batch, Journal, type JournalUnavailable, VersionConflict } from "./Journal.js"
 import { SqliteStore } from "./SqliteStore.js"
 import { Tail } from "./Tail.js"
 import { assertKnown, KnownEvents } from "./Upcasters.js"
+import { type Committed, type EncodedBatch, Writer } from "./Writer.js"
 
 /** Events a transaction may carry; more waiting callers than that are served by the next one. */
 const maxGroup = 2_048
@@ -19,23 +19,26 @@ type Answer = Exit.Exit<ReadonlyArray<RecordedEvent>, VersionConflict | JournalU
 
 interface Waiting {
   readonly batch: Batch
+  readonly encoded: EncodedBatch
   answer: Answer | undefined
 }
 
 const make = Effect.gen(function* () {
   const store = yield* SqliteStore
-  const participant = yield* AppendParticipant
+  const writer = yield* Writer
   const known = yield* KnownEvents
   const committing = yield* Effect.makeSemaphore(1)
-  const journalId = yield* EventRows.journalId(store)
   const waiting: Array<Waiting> = []
   /** Undefined while in doubt: after a failed commit only the store knows. */
-  let head: Head | undefined = yield* EventRows.head(store)
+  let head: Head | undefined = yield* writer.head
+  const journalId = yield* EventRows.journalId(store)
   const tail = new Tail(head.offset, { bounded: true })
 
   const settledHead = Effect.suspend(() => (head ? Effect.succeed(head) : settle))
   const settle = Effect.gen(function* () {
-    const found = yield* EventRows.head(store)
+    // What this connection sees is as old as the failure: it is opened anew, as the writer's is.
+    yield* store.disconnect
+    const found = yield* writer.head
     while (tail.head < found.offset) tail.push(yield* EventRows.readAfter(store, tail.head, maxGroup))
     head = found
     return found
@@ -44,30 +47,19 @@ const make = Effect.gen(function* () {
   const commit = (group: ReadonlyArray<Waiting>) =>
     Effect.gen(function* () {
       const before = yield* settledHead
-      const { accepted, events } = yield* store.transaction((connection) =>
-        Effect.gen(function* () {
-          const accepted = refuseConflicts(group, yield* EventRows.versions(connection, streamsOf(group)))
-          const events = seal(
-            before,
-            accepted.flatMap(({ batch }) => batch.events)
-          )
-          yield* EventRows.insert(connection, events)
-          yield* EventRows.replaceAgendas(
-            connection,
-            accepted.flatMap(({ batch }) => batch.agendas ?? [])
-          )
-          yield* participant.apply(connection, events)
-          return { accepted, events }
-        })
-      )
-      head = headAfter(before, events)
-      let from = 0
-      for (const each of accepted) {
-        const to = from + each.batch.events.length
-        each.answer = Exit.succeed(events.slice(from, to))
-        from = to
+      const answers = yield* writer.commit(group.map(({ encoded }) => encoded))
+      const appended: Array<RecordedEvent> = []
+      for (const [index, each] of group.entries()) {
+        const answer = answers[index] as Committed | VersionConflict
+        if (answer instanceof VersionConflict) each.answer = Exit.fail(answer)
+        else {
+          const events = recorded(each, answer)
+          each.answer = Exit.succeed(events)
+          appended.push(...events)
+        }
       }
-      tail.push(events)
+      head = headAfter(before, appended)
+      tail.push(appended)
     }).pipe(
       Effect.catchAllCause((cause) =>
         Effect.sync(() => {
@@ -82,7 +74,8 @@ const make = Effect.gen(function* () {
     Effect.suspend(() => {
       const unknown = batch.events.map((event) => assertKnown(known, event)).find((fault) => fault)
       if (unknown) return Effect.die(unknown)
-      const mine: Waiting = { batch, answer: undefined }
+      const encoded = { events: batch.events.map(encodeEvent), agendas: batch.agendas ?? [] }
+      const mine: Waiting = { batch, encoded, answer: undefined }
       waiting.push(mine)
       return Effect.suspend(() => (mine.answer ? Effect.void : commit(takeGroup(waiting)))).pipe(
         committing.withPermits(1),
@@ -108,7 +101,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<Journal, JournalUnavailable, SqliteStore | AppendParticipant | KnownEvents> =
+export const layer: Layer.Layer<Journal, JournalUnavailable, SqliteStore | Writer | KnownEvents> =
   Layer.effect(Journal, make)
 
 /** The callers that the next transaction serves: at least one, then as many as fit. */
@@ -126,13 +119,8 @@ const remove = (waiting: Array<Waiting>, mine: Waiting) => {
   if (index >= 0) waiting.splice(index, 1)
 }
 
-const streamsOf = (group: ReadonlyArray<Waiting>) =>
-  new Set(group.flatMap(({ batch }) => batch.events.map(({ stream }) => stream)))
-
-/** Answers each batch that is not where it expects to be with its conflict; the others are accepted, in order. */
-const refuseConflicts = (group: ReadonlyArray<Waiting>, versions: Map<StreamId, Version>) =>
-  group.filter((each) => {
-    const conflict = advance(versions, each.batch)
-    if (conflict) each.answer = Exit.fail(conflict)
-    return !conflict
+const recorded = ({ batch, encoded }: Waiting, { first, hashes }: Committed): ReadonlyArray<RecordedEvent> =>
+  encoded.events.map((event: EncodedEvent, index) => {
+    const place = { offset: (first + index) as Offset, hash: hashes[index] as string }
+    return new RecordedEvent({ ...event, ...place }, batch.events[index]?.data)
   })

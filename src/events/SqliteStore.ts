@@ -26,6 +26,8 @@ export class SqliteStore extends Context.Tag("mound/SqliteStore")<
       sql: string,
       parameters?: ReadonlyArray<unknown>
     ) => Effect.Effect<ReadonlyArray<Row>, JournalUnavailable>
+    /** Closes the file; whoever uses it next opens it anew, and sees what the database's recovery has settled. */
+    readonly disconnect: Effect.Effect<void>
     /** Runs `body` in one durable transaction: all of it, or nothing. One at a time, not interruptible. */
     readonly transaction: <A, E>(
       body: (connection: Connection) => Effect.Effect<A, E>
@@ -96,6 +98,7 @@ const make = Effect.fnUntraced(function* (path: string, opening: Opening) {
 
   return SqliteStore.of({
     path,
+    disconnect: close,
     read: (sql, parameters = []) =>
       connected.pipe(
         Effect.flatMap(({ reader }) => reader.execute(sql, parameters, undefined)),

@@ -6,8 +6,9 @@ import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Settings } from "../config/Settings.js"
 import type { Journal } from "../events/Journal.js"
+import type { Rebuilt } from "../events/Writer.js"
 import type { CallFailure } from "../http/serve.js"
-import type { Projector, Rebuilt } from "../projections/Projector.js"
+import type { Projector } from "../projections/Projector.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts {

@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { HubKind } from "../actors/hub/hubKind.js"
+import type { Rebuilt } from "../events/Writer.js"
 import { refusal } from "../http/refusals.js"
 import type { CallFailure } from "../http/serve.js"
-import type { Projector, Rebuilt } from "../projections/Projector.js"
+import type { Projector } from "../projections/Projector.js"
 
 export const makeRebuild = (projector: Projector["Type"], system: ActorSystem["Type"], hubKind: HubKind) => {
   let isRunning = false

@@ -9,7 +9,6 @@ import type { ClaimState } from "../actors/claim/ClaimIndex.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
 import { makeHubKind } from "../actors/hub/hubKind.js"
-import * as AppendParticipant from "../events/AppendParticipant.js"
 import { readExport } from "../events/Archive.js"
 import { idOf, kindOf } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
@@ -19,6 +18,7 @@ import * as Snapshots from "../events/Snapshots.js"
 import * as SqliteJournal from "../events/SqliteJournal.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents } from "../events/Upcasters.js"
+import * as SqliteWriter from "../projections/SqliteWriter.js"
 import { foldActors } from "../replay/foldActors.js"
 import { histories, knownEvents } from "../replay/installed.js"
 import { holdLock, journalPath } from "./holdLock.js"
@@ -79,8 +79,8 @@ const restoreInto = (path: string, file: string) =>
     yield* EventRows.renewJournalId(store, journalId)
 
     const built = yield* ActorSystem.layer({ kinds: [hubKind, claimKind] }).pipe(
-      Layer.provideMerge(SqliteJournal.layer),
-      Layer.provide(Layer.mergeAll(AppendParticipant.layerNone, Snapshots.layer, HubClock.layer(head.at))),
+      Layer.provide(Layer.merge(SqliteJournal.layer, HubClock.layer(head.at))),
+      Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer([]))),
       Layer.provide(Layer.succeed(KnownEvents, knownEvents)),
       Layer.provide(Layer.succeedContext(opened)),
       Layer.build

@@ -6,6 +6,7 @@ import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
+import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
@@ -21,6 +22,7 @@ import * as SqliteJournal from "../events/SqliteJournal.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
+import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { bind } from "./bind.js"
@@ -41,6 +43,7 @@ import {
 } from "./StartFailure.js"
 import { makeSweeper } from "./Sweeper.js"
 import { makeHubServer } from "./serveHttp.js"
+import * as ThreadedWriter from "./ThreadedWriter.js"
 
 export type StartFailure =
   | Locked
@@ -74,10 +77,18 @@ export interface HubHandle {
 /** Events at the end of the chain that a start checks. */
 const verifiedAtStart = 10_000
 
+export interface StartOptions {
+  /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
+  readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
+  /** How the journal at a path is written: by default on a thread of its own. */
+  readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
+}
+
 /** Starts a hub in this process and completes when it is ready. It lets go of everything with the scope. */
 export const startHub = (
   settings: Settings,
-  version: string
+  version: string,
+  { writer = ThreadedWriter.layer, onBound = () => Effect.void }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
@@ -109,7 +120,8 @@ export const startHub = (
       invocations: makeInvocations(theBoot)
     })
 
-    const services = yield* openServices(journalPath(stateDir), {
+    const path = journalPath(stateDir)
+    const services = yield* openServices(path, writer(path), {
       kinds: [hubKind, claimKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
@@ -138,8 +150,12 @@ export const startHub = (
     const server = yield* makeHubServer(parts, token)
     boot = { ...parts, server }
 
-    const told = (command: Parameters<typeof hubKind.decide>[1]) =>
-      Effect.orDie(system.send(hubKind, "", command, { by: "hub" }))
+    const told = (command: HubCommand) =>
+      Effect.mapError(
+        system.send(hubKind, "", command, { by: "hub" }),
+        ({ reason }) =>
+          new RecoveryFailed({ problem: `it cannot write its journal: ${JSON.stringify(reason)}` })
+      )
     yield* told({
       type: "StartHub",
       bootId,
@@ -167,9 +183,7 @@ export const startHub = (
       socket: null,
       reassigned
     })
-    yield* observed.ready
-
-    return {
+    const handle: HubHandle = {
       url,
       port,
       bootId,
@@ -182,22 +196,27 @@ export const startHub = (
       ),
       stopped: observed.ended
     }
+    yield* onBound(handle)
+    yield* observed.ready
+    return handle
   })
 
-/** Opens the store, checks the end of its chain, and puts the journal and the actors on it. */
-const openServices = (path: string, options: ActorSystem.ActorSystemOptions) =>
+/** Opens the store for writing and for reading, checks the end of its chain, and puts the journal and the actors on it. */
+const openServices = (
+  path: string,
+  writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
+  options: ActorSystem.ActorSystemOptions
+) =>
   Effect.gen(function* () {
-    const opened = yield* Layer.build(SqliteStore.layer(path))
-    const store = Context.get(opened, SqliteStore.SqliteStore)
+    const writing = yield* Layer.build(writer)
+    const reading = yield* Layer.build(SqliteStore.layerReadOnly(path))
+    const store = Context.get(reading, SqliteStore.SqliteStore)
     const { fault, head } = yield* verify(store, { last: verifiedAtStart })
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
-      Layer.provideMerge(SqliteJournal.layer),
-      Layer.provideMerge(
-        Layer.mergeAll(Projector.layer(projections), Snapshots.layer, HubClock.layer(head.at))
-      ),
-      Layer.provideMerge(Layer.succeed(KnownEvents, knownEvents)),
-      Layer.provide(Layer.succeedContext(opened)),
+      Layer.provideMerge(Layer.mergeAll(SqliteJournal.layer, Snapshots.layer, Projector.layer(projections))),
+      Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
+      Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
       Layer.build
     )
     return {
@@ -222,10 +241,15 @@ const observe = Effect.gen(function* () {
       const change = changes.find(({ kind }) => kind === hubKind)
       if (!change) return
       state = change.after as HubState
-      const { lastBoot } = state.context
+      const { lastBoot, failure } = state.context
       if (state.name === "ready") Deferred.unsafeDone(ready, Exit.void)
       if (state.name !== "stopped") return
-      Deferred.unsafeDone(ready, Exit.fail(new RecoveryFailed({ problem: "it stopped before it was ready" })))
+      // Told to stop before it was ready, it has done what it was told.
+      const isFailed = lastBoot === "failed"
+      Deferred.unsafeDone(
+        ready,
+        isFailed ? Exit.fail(new RecoveryFailed({ problem: failure ?? "" })) : Exit.void
+      )
       Deferred.unsafeDone(ended, Exit.succeed({ clean: lastBoot === "clean" }))
     },
     died: (cause: Cause.Cause<never>) => {

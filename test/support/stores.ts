@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, type Scope } from "effect"
-import * as AppendParticipant from "../../src/events/AppendParticipant.js"
 import type { NewEvent, Offset, StreamId, Version } from "../../src/events/Event.js"
 import type { Journal } from "../../src/events/Journal.js"
 import * as MemoryJournal from "../../src/events/MemoryJournal.js"
 import * as SqliteJournal from "../../src/events/SqliteJournal.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
 import { KnownEvents } from "../../src/events/Upcasters.js"
+import * as SqliteWriter from "../../src/projections/SqliteWriter.js"
 
 /** A folder of its own, removed with the scope. */
 export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -31,7 +31,7 @@ export const memoryJournal: Layer.Layer<Journal> = Layer.provide(MemoryJournal.l
 /** A journal in a file, and its store. */
 export const sqliteJournalAt = (path: string) =>
   SqliteJournal.layer.pipe(
-    Layer.provide(AppendParticipant.layerNone),
+    Layer.provideMerge(SqliteWriter.layer([])),
     Layer.provide(testEvents),
     Layer.provideMerge(Layer.orDie(SqliteStore.layer(path))),
     Layer.orDie

@@ -3,13 +3,13 @@ import { Effect, Layer, type Scope } from "effect"
 import type { ActorKind } from "../../src/actors/ActorKind.js"
 import * as ActorSystem from "../../src/actors/ActorSystem.js"
 import * as HubClock from "../../src/actors/HubClock.js"
-import * as AppendParticipant from "../../src/events/AppendParticipant.js"
 import { Journal } from "../../src/events/Journal.js"
 import * as MemoryJournal from "../../src/events/MemoryJournal.js"
 import * as Snapshots from "../../src/events/Snapshots.js"
 import * as SqliteJournal from "../../src/events/SqliteJournal.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
 import { KnownEvents } from "../../src/events/Upcasters.js"
+import * as SqliteWriter from "../../src/projections/SqliteWriter.js"
 
 export const knownOf = (kinds: ReadonlyArray<ActorKind>) =>
   Layer.succeed(KnownEvents, new Map(kinds.flatMap(({ upcasters }) => Object.entries(upcasters))))
@@ -21,7 +21,7 @@ export const memoryJournalFor = (kinds: ReadonlyArray<ActorKind>) =>
 /** A journal, snapshots and the store in a file. */
 export const sqliteJournalFor = (kinds: ReadonlyArray<ActorKind>, path: string) =>
   Layer.merge(SqliteJournal.layer, Snapshots.layer).pipe(
-    Layer.provide(AppendParticipant.layerNone),
+    Layer.provideMerge(SqliteWriter.layer([])),
     Layer.provide(knownOf(kinds)),
     Layer.provideMerge(SqliteStore.layer(path)),
     Layer.orDie

@@ -17,6 +17,8 @@ export interface HubContext {
   /** The port that the next boot tries first: the newest one that was not chosen for one boot only. */
   readonly stickyPort: number | null
   readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
+  /** Why the last boot failed, if it did. */
+  readonly failure: string | null
   /** When a drain ends at the latest, and whether it was cut short. */
   readonly deadlineAt: number | null
   readonly isCut: boolean
@@ -43,6 +45,7 @@ const initialContext: HubContext = {
   portSource: null,
   stickyPort: null,
   lastBoot: null,
+  failure: null,
   deadlineAt: null,
   isCut: false
 }
@@ -79,7 +82,11 @@ const bind = (
 })
 
 /** Over, in this way: no boot goes on. */
-const over = (lastBoot: HubContext["lastBoot"]): Partial<HubContext> => ({ bootId: null, lastBoot })
+const over = (lastBoot: HubContext["lastBoot"], failure: string | null = null): Partial<HubContext> => ({
+  bootId: null,
+  lastBoot,
+  failure
+})
 
 export const hubMachine = setup({
   types: { context: {} as HubContext, events: {} as MachineEvent },
@@ -131,7 +138,7 @@ export const hubMachine = setup({
       on: {
         HubPortReassigned: { actions: "note" },
         HubBound: { target: "recovering", actions: assign(({ context, event }) => bind(context, event)) },
-        HubStartFailed: { target: "stopped", actions: assign(over("failed")) },
+        HubStartFailed: { target: "stopped", actions: assign(({ event }) => over("failed", event.message)) },
         HubStopped: { target: "stopped", actions: assign(({ event }) => over(event.clean ? "clean" : "cut")) }
       }
     },
@@ -139,7 +146,7 @@ export const hubMachine = setup({
       description: "what was under way is taken up again; every command is told to wait",
       invoke: { id: "recover", src: "recover" },
       on: {
-        HubStartFailed: { target: "stopped", actions: assign(over("failed")) },
+        HubStartFailed: { target: "stopped", actions: assign(({ event }) => over("failed", event.message)) },
         HubReady: { target: "ready", actions: assign(({ event }) => ({ readyAt: event.at })) },
         HubDrainStarted: {
           target: "draining",
