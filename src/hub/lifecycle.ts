@@ -103,7 +103,7 @@ const serve = ({ system, clock, hubKind, hub, sweeper }: Boot): Effect.Effect<vo
 const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (;;) {
-      const others = system.running().filter(({ stream }) => stream !== hubStream)
+      const others = system.running().filter(({ stream, isStanding }) => stream !== hubStream && !isStanding)
       if (system.waiting() === 0 && others.length === 0) break
       yield* Effect.sleep(drainStepMs)
     }
