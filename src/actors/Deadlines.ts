@@ -36,7 +36,6 @@ const againMs = 1_000
 export class Deadlines {
   #armed = new Map<StreamId, ReadonlyArray<Armed>>()
   #heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
-  #floorAt = 0
   #wake: (() => void) | undefined
 
   constructor(private readonly options: DeadlinesOptions) {}
@@ -62,11 +61,10 @@ export class Deadlines {
   }
 
   /**
-   * Gives every deadline with a grace at least that much time from `at` on, after first moving it by `shiftMs`: time that
-   * the clock skipped is time that nobody had (contracts: hub 3.7).
+   * Gives every deadline with a grace that is armed now at least that much time from `at` on, after first moving it by `shiftMs`:
+   * time that the clock skipped is time that nobody had (contracts: hub 3.7). One that is armed later has all of its own.
    */
   raiseFloor(at: number, shiftMs = 0): void {
-    this.#floorAt = at
     this.#heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
     for (const armed of [...this.#armed.values()].flat()) {
       if (armed.graceMs !== undefined) armed.dueAt = Math.max(armed.dueAt + shiftMs, at + armed.graceMs)
@@ -107,8 +105,7 @@ export class Deadlines {
   }
 
   #arm(stream: StreamId, deadline: Deadline, graceMs: number | undefined): Armed {
-    const dueAt = Math.max(deadline.dueAt, graceMs === undefined ? 0 : this.#floorAt + graceMs)
-    const armed: Armed = { stream, deadline, graceMs, dueAt, cancelled: false }
+    const armed: Armed = { stream, deadline, graceMs, dueAt: deadline.dueAt, cancelled: false }
     this.#heap.push(armed)
     if (this.#heap.peek() === armed) this.#wake?.()
     return armed

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
 import { boolean, duration, integer, number, offOr, type Parser, size, text, texts } from "./parsers.js"
+import { builtInRuntimes, runtimeTable } from "./runtimes.js"
 
 interface Setting<A> {
   readonly parse: Parser<A>
@@ -15,6 +16,11 @@ interface Setting<A> {
   readonly old?: string
   /** How the old variable writes what the key calls a duration: plain milliseconds. */
   readonly oldUnit?: "ms"
+  /**
+   * The variables of the old peer system, with MOUND_ or IAPEER_ before the name: plain positive numbers of this unit, which win over
+   * the file. Any other value has no effect, as it had none there, and is warned of (contracts: peers 6).
+   */
+  readonly number?: readonly [name: string, unit: "s" | ""]
 }
 
 const setting = <A>(
@@ -31,7 +37,12 @@ const dayMs = 86_400_000
 const KiB = 1_024
 const MiB = 1_024 * KiB
 
-/** Keys, limits and defaults of contracts: hub 6 and ledger 6.1. */
+const identityHeader: Parser<"loopback" | "off"> = (raw) => {
+  if (raw === "off" || raw === false) return { value: "off" }
+  return raw === "loopback" ? { value: "loopback" } : { problem: "must be loopback or off" }
+}
+
+/** Keys, limits and defaults of contracts: hub 6, ledger 6.1 and peers 6. */
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
   "http.host": setting(text, "127.0.0.1"),
@@ -54,7 +65,24 @@ const settings = {
   "ledger.lease.ttl": setting(duration(1_000, dayMs), 300_000),
   "ledger.lease.grace": setting(duration(0, 3_600_000), 60_000),
   "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
-  "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB)
+  "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
+  "peers.idle": setting(duration(1_000, 30 * dayMs), 3_600_000, { number: ["IDLE_SECS", "s"] }),
+  "peers.boot": setting<number | undefined>(duration(1_000, 3_600_000), undefined, {
+    number: ["BOOT_DEADLINE_SECS", "s"]
+  }),
+  "peers.crash_loop.max": setting(integer(1, 16), 3, { number: ["CRASHLOOP_MAX", ""] }),
+  "peers.crash_loop.window": setting(duration(1_000, dayMs), 300_000, {
+    number: ["CRASHLOOP_WINDOW_SECS", "s"]
+  }),
+  "peers.restart.first": setting(duration(1, dayMs), 1_000),
+  "peers.restart.max": setting(duration(1, dayMs), 60_000),
+  "peers.restart.healthy_after": setting(duration(1, dayMs), 60_000),
+  "peers.queue.max_messages": setting(integer(1, 100_000), 1_000),
+  "peers.queue.max_attempts": setting(integer(1, 100), 3),
+  "peers.max_booting": setting(integer(1, 1_000), 8),
+  "peers.sessions_kept": setting(integer(1, 1_000), 5),
+  "peers.identity_header": setting<"loopback" | "off">(identityHeader, "loopback"),
+  "peers.runtimes": setting(runtimeTable, builtInRuntimes)
 }
 
 type Definitions = typeof settings
@@ -117,9 +145,10 @@ export const loadSettings = ({
     const problems: Array<SettingProblem> = []
     const file = readFile(join(workspace, "mound.yaml"), problems)
     const values: { [key: string]: unknown } = {}
+    const warnings: Array<string> = []
     let portSource: Settings["portSource"]
     for (const [key, definition] of Object.entries(settings) as Array<[Key, Setting<unknown>]>) {
-      const found = firstSet(key, definition, flags, environment, file)
+      const found = firstSet(key, definition, flags, environment, file, warnings)
       if (!found) {
         values[key] = definition.fallback
         continue
@@ -133,7 +162,7 @@ export const loadSettings = ({
     const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
     const token = trimmed(environment.MOUND_TOKEN)
     const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
-    return Effect.succeed({ settings: loaded, warnings: oldVariables(environment) })
+    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...oldVariables(environment)] })
   })
 
 interface Found {
@@ -144,10 +173,11 @@ interface Found {
 
 const firstSet = (
   key: Key,
-  { old, oldUnit }: Setting<unknown>,
+  { old, oldUnit, number }: Setting<unknown>,
   flags: { readonly [key: string]: string | undefined },
   environment: Environment,
-  file: ReadonlyMap<string, Found>
+  file: ReadonlyMap<string, Found>,
+  warnings: Array<string>
 ): Found | undefined => {
   const flag = flags[key]
   if (flag !== undefined)
@@ -155,12 +185,29 @@ const firstSet = (
   const name = variables[key] ?? `MOUND_${key.replaceAll(".", "_").toUpperCase()}`
   const variable = trimmed(environment[name])
   if (variable !== undefined) return { raw: variable, source: name, from: "env" }
+  const plain = number && plainNumber(number, environment, warnings)
+  if (plain) return plain
   const fromFile = file.get(key)
   if (fromFile) return fromFile
   const oldVariable = old && trimmed(environment[old])
   if (!old || oldVariable === undefined) return undefined
   const raw = oldUnit === "ms" && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}ms` : oldVariable
   return { raw, source: old, from: "env" }
+}
+
+const plainNumber = (
+  [name, unit]: NonNullable<Setting<unknown>["number"]>,
+  environment: Environment,
+  warnings: Array<string>
+): Found | undefined => {
+  for (const source of [`MOUND_${name}`, `IAPEER_${name}`]) {
+    const value = trimmed(environment[source])
+    if (value === undefined) continue
+    if (/^[1-9]\d*$/.test(value)) return { raw: `${value}${unit}`, source, from: "env" }
+    warnings.push(`${source} has no effect: ${JSON.stringify(value)} is no positive integer`)
+    return undefined
+  }
+  return undefined
 }
 
 /** Values are trimmed, and an empty one is unset. */

@@ -9,9 +9,11 @@ import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { Postman } from "./Postman.js"
+import type { PeerParts } from "./peers.js"
 import type { Sweeper } from "./Sweeper.js"
 
-export interface HubParts {
+export interface HubParts extends PeerParts {
   readonly settings: Settings
   readonly system: ActorSystem["Type"]
   readonly journal: Journal["Type"]
@@ -20,6 +22,7 @@ export interface HubParts {
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
   readonly sweeper: Sweeper
+  readonly postman: Postman
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>

@@ -8,8 +8,11 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import type { HttpServer } from "../http/HttpServer.js"
 import { countByState, countMarks, leasedClaims, openClaims } from "../projections/claimQueries.js"
 import type { ReadRows } from "../projections/Projector.js"
+import { reapOrphans } from "../runtimes/reapOrphans.js"
 import { makeClockWatch } from "./clockWatch.js"
+import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
+import { seedPeers } from "./seedPeers.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -51,10 +54,16 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, projector, clock }: Boot, call: InvocationCall) =>
+const recover = (parts: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
+    const { system, claimKind, presenceKind, projector, clock, sessionsRoot } = parts
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
+    yield* seedPeers(projector.read, parts)
+    const open = new Set([...presenceKind.index.all()].map(({ sessionId }) => sessionId))
+    for (const { sessionId, pid } of yield* reapOrphans(sessionsRoot, (id) => open.has(id))) {
+      yield* Effect.logWarning(`ended process ${pid}: its session ${sessionId} is over`)
+    }
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     const recovered: HubCommand = {
       type: "CompleteRecovery",
@@ -92,11 +101,15 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
   })
 
 /** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper }: Boot): Effect.Effect<void> =>
+const serve = (parts: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, clock, hubKind, hub, sweeper } = parts
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
-    yield* sweeper.schedule
+    yield* Effect.all([sweeper.schedule, declarePresences(parts, hub().offset)], {
+      concurrency: "unbounded",
+      discard: true
+    })
   })
 
 /** Waits until nothing is under way but the hub itself. */

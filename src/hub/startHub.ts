@@ -31,6 +31,8 @@ import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
+import { makePostman } from "./Postman.js"
+import { makePeers } from "./peers.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
@@ -110,19 +112,21 @@ export const startHub = (
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
     })
+    const peers = makePeers(settings, theBoot)
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
       activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
       outstanding: () =>
         theBoot()
           .system.running()
+          .filter(({ isStanding }) => !isStanding)
           .map(({ stream, src }) => ({ stream, what: src })),
       invocations: makeInvocations(theBoot)
     })
 
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind],
+      kinds: [hubKind, claimKind, peers.peerKind, peers.presenceKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
@@ -138,10 +142,12 @@ export const startHub = (
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
     const parts: HubParts = {
       ...services,
+      ...peers,
       settings,
       claimKind,
       hubKind,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
+      postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
       onDefect: (error) =>

@@ -7,7 +7,9 @@ import { presenceHistory } from "../actors/presence/presenceKind.js"
 import type { EventTypes } from "../events/Upcasters.js"
 import { claims } from "../projections/claims.js"
 import { health } from "../projections/health.js"
+import { messages } from "../projections/messages.js"
 import type { Projection } from "../projections/Projection.js"
+import { registry } from "../projections/registry.js"
 
 export const histories: ReadonlyMap<string, ActorHistory> = new Map(
   [hubHistory, claimHistory, peerHistory, presenceHistory].map((history) => [history.name, history])
@@ -17,4 +19,4 @@ export const knownEvents: EventTypes = new Map(
   [...histories.values()].flatMap(({ upcasters }) => Object.entries(upcasters))
 )
 
-export const projections: ReadonlyArray<Projection> = [claims, health]
+export const projections: ReadonlyArray<Projection> = [claims, health, registry, messages]

@@ -256,11 +256,12 @@ export const did = {
     attachments: [],
     sentAt: ""
   }),
-  attempted: (messageId = "m1", attempt = 1): Happening => ({
+  attempted: (messageId = "m1", attempt = 1, topic: string | null = null): Happening => ({
     type: "DeliveryAttempted",
     messageId,
     attempt,
-    sessionId: "S1"
+    sessionId: "S1",
+    topic
   }),
   confirmed: (messageId = "m1"): Happening => ({
     type: "DeliveryConfirmed",

@@ -1,6 +1,7 @@
 /** Quick answers about all peers together: who is registered, and who lives in a folder. Kept equal to the peers' current states. */
 import { idOf, type Offset } from "../../events/Event.js"
 import type { ActorState } from "../fold.js"
+import type { Intelligence } from "./Identity.js"
 import type { PeerContext, PeerStateName } from "./peerMachine.js"
 
 export type PeerState = ActorState & { readonly context: PeerContext; readonly name: PeerStateName }
@@ -11,7 +12,10 @@ export interface ListedPeer {
   readonly incarnation: Offset
   readonly cwd: string
   readonly runtimes: ReadonlyArray<string>
+  readonly defaultRuntime: string
+  readonly intelligence: Intelligence
   readonly restart: "onDemand" | "always"
+  readonly resume: "topic" | "always" | "never"
 }
 
 export class PeerIndex {
@@ -28,8 +32,8 @@ export class PeerIndex {
     this.#drop(idOf(after.stream))
     const { incarnation, registration } = after.context
     if (incarnation === null || registration === null) return
-    const { personality, cwd, runtimes, restart } = registration
-    this.#put({ personality, incarnation, cwd, runtimes, restart })
+    const { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume } = registration
+    this.#put({ personality, incarnation, cwd, runtimes, defaultRuntime, intelligence, restart, resume })
   }
 
   get size(): number {

@@ -9,6 +9,8 @@ export interface QueuedMessage {
   readonly offset: Offset
   readonly topic: string | null
   readonly attempts: number
+  /** Null until it is tried. */
+  readonly attemptedAt: number | null
 }
 
 export interface InFlight extends QueuedMessage {
@@ -216,17 +218,16 @@ export const enqueue = (
   { queue, session }: PresenceContext,
   { messageId, topic, offset, at }: Of<"MessageAccepted">
 ): Next => ({
-  queue: [...queue, { messageId, topic, offset, attempts: 0 }],
+  queue: [...queue, { messageId, topic, offset, attempts: 0, attemptedAt: null }],
   session: activeNow(session, at)
 })
 
 export const attempt = (
   { queue, lineage }: PresenceContext,
-  { attempt: attempts, sessionId, at, offset }: Of<"DeliveryAttempted">
+  { attempt: attempts, sessionId, topic, at, offset }: Of<"DeliveryAttempted">
 ): Next => {
   const [head, ...others] = queue
   if (!head) return {}
-  const { topic } = head
   const known = topic === null || lineage.topics.some((each) => each.topic === topic)
   return {
     queue: others,
@@ -245,10 +246,8 @@ export const confirm = (
   { queue, inFlight, settled, session }: PresenceContext,
   { messageId, outputOffset, at }: Of<"DeliveryConfirmed">
 ): Next => {
-  const attemptedAt =
-    inFlight?.messageId === messageId
-      ? inFlight.attemptedAt
-      : (settled.find((each) => each.messageId === messageId)?.attemptedAt ?? at)
+  const known = [...(inFlight ? [inFlight] : []), ...settled].find((each) => each.messageId === messageId)
+  const attemptedAt = known?.attemptedAt ?? at
   const read = Math.max(session?.outputOffset ?? 0, outputOffset ?? 0)
   const active = activeNow(session, at)
   return {
@@ -264,7 +263,8 @@ export const doubt = (
   { messageId, final }: Of<"DeliveryUnconfirmed">
 ): Next => {
   if (inFlight?.messageId !== messageId) return {}
-  const { attemptedAt, sessionId: _, ...message } = inFlight
+  const { sessionId: _, ...message } = inFlight
+  const { attemptedAt } = inFlight
   return final
     ? { inFlight: null, settled: settle(settled, { messageId, outcome: "unconfirmed", attemptedAt }) }
     : { inFlight: null, queue: [message, ...queue] }

@@ -163,13 +163,15 @@ export const PresenceEvent = Schema.Union(
   fact("DeliveryAttempted", {
     messageId: Schema.String,
     attempt: Schema.Int,
-    sessionId: Schema.String
+    sessionId: Schema.String,
+    /** The message's: the session knows of it from now on. */
+    topic: orNull(Schema.String)
   }),
   fact("DeliveryConfirmed", {
     messageId: Schema.String,
     evidence: Evidence,
     afterMs: Schema.Int,
-    /** It came when the delivery was not being waited for any more. */
+    /** It came after the delivery had been given up. */
     late: Schema.Boolean,
     outputOffset: orNull(Schema.Int)
   }),

@@ -15,6 +15,7 @@ export interface ListedPresence {
   readonly state: PresenceStateName
   readonly incarnation: Offset | null
   readonly restart: "onDemand" | "always"
+  readonly resume: "topic" | "always" | "never"
   readonly sessionId: string | null
   readonly isOwed: boolean
 }
@@ -46,6 +47,7 @@ export class PresenceIndex {
       state: name,
       incarnation: context.incarnation,
       restart: context.restart,
+      resume: context.resume,
       sessionId: context.session?.id ?? null,
       isOwed: isOwed(context)
     })

@@ -234,8 +234,8 @@ const confirmDelivery = (
   ]
   if (inFlight?.messageId === messageId) return confirmed(inFlight.attemptedAt, false)
   // In doubt, and waiting for its next attempt.
-  if (queue.some((queued) => queued.messageId === messageId && queued.attempts > 0))
-    return confirmed(now, true)
+  const doubted = queue.find((queued) => queued.messageId === messageId)
+  if (doubted?.attemptedAt != null) return confirmed(doubted.attemptedAt, false)
   const past = settled.find((each) => each.messageId === messageId)
   if (!past) return refuse({ _tag: "UnknownMessage", messageId })
   return past.outcome === "unconfirmed" ? confirmed(past.attemptedAt, true) : unchanged

@@ -58,8 +58,9 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
     case "BeginDelivery": {
       const [head] = context.queue
       if (name !== "live.delivering" || context.inFlight || !head) return unchanged
-      const { messageId, attempts } = head
-      return [{ type: "DeliveryAttempted", messageId, attempt: attempts + 1, sessionId: session.id }]
+      const { messageId, attempts, topic } = head
+      const attempt = attempts + 1
+      return [{ type: "DeliveryAttempted", messageId, attempt, sessionId: session.id, topic }]
     }
     case "ReportNoEvidence": {
       const { messageId, attempt, waitedMs } = report

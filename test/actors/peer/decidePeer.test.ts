@@ -96,7 +96,16 @@ describe("registering a peer", () => {
 
   const taken = new PeerIndex()
   taken.seed([
-    { personality: "other", incarnation: 1 as Offset, cwd: "/", runtimes: ["claude"], restart: "onDemand" }
+    {
+      personality: "other",
+      incarnation: 1 as Offset,
+      cwd: "/",
+      runtimes: ["claude"],
+      defaultRuntime: "claude",
+      intelligence: "artificial",
+      restart: "onDemand",
+      resume: "topic"
+    }
   ])
   const refusals: ReadonlyArray<readonly [reason: string, state: PeerState, command: PeerCommand]> = [
     ["CwdConflict", given(registered({ cwd: "/tmp" })), register()],

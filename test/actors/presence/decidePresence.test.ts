@@ -40,7 +40,7 @@ const only = (decision: ReturnType<typeof decide>) => {
 
 /** Parked after a session that had delivered a message of topic `t`. */
 const parked = [
-  ...from("live.waiting", did.accepted("m1", "t"), did.attempted(), did.confirmed()),
+  ...from("live.waiting", did.accepted("m1", "t"), did.attempted("m1", 1, "t"), did.confirmed()),
   did.idleElapsed,
   did.endRequested("idle"),
   did.ended({ reason: "idle", disposition: "parked" })

@@ -286,7 +286,7 @@ describe("presenceMachine", () => {
 
   it("keeps the lineage through a resumed session and begins another with a fresh one", () => {
     const parked = [
-      ...from("live.waiting", did.accepted("m1", "t"), did.attempted(), did.confirmed()),
+      ...from("live.waiting", did.accepted("m1", "t"), did.attempted("m1", 1, "t"), did.confirmed()),
       did.idleElapsed,
       did.endRequested("idle"),
       did.ended({ reason: "idle", disposition: "parked" }),
