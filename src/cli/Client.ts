@@ -26,7 +26,8 @@ const notRunning = (message: string) =>
 /** Where the hub is: named, or found in the workspace. */
 const target = ({ workspace, url }: ConnectionOptions) =>
   Effect.gen(function* () {
-    const token = environment.MOUND_TOKEN?.trim() || undefined
+    // Inside a session its own token says who asks.
+    const token = environment.MOUND_SESSION_TOKEN?.trim() || environment.MOUND_TOKEN?.trim() || undefined
     const named = Option.getOrUndefined(url) ?? (environment.MOUND_URL?.trim() || undefined)
     if (named !== undefined) return { url: named.replace(/\/$/, ""), token }
     const stateDir = yield* stateDirOf(workspace)

@@ -10,6 +10,7 @@ import { type CliFailure, toCliFailure } from "./CliFailure.js"
 const groups = {
   dev: () => import("./dev.js").then(({ dev }) => dev),
   claim: () => import("./claim.js").then(({ claim }) => claim),
+  peer: () => import("./peer.js").then(({ peer }) => peer),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }

@@ -60,6 +60,9 @@ const closeStepMs = 20
 /** Routes that a supervisor polls: they work before the hub is ready, and say little to a stranger. */
 const probes: ReadonlySet<string> = new Set(["/livez", "/readyz", "/healthz"])
 
+/** What happens to one peer and its presences, as it happens. */
+const peerEvents = /^\/peers\/([a-z][a-z0-9-]*)\/events$/
+
 export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer> =>
   Effect.gen(function* () {
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
@@ -128,6 +131,9 @@ const answer = (
       return void sendText(response, 200, docsPage(), { "Content-Type": "text/html; charset=utf-8" })
     if (path === "/openapi.json") return void sendJson(response, 200, openApiJson())
     if (path === "/stream") return followClaims(services, followers, request, response)
+  }
+  if (request.method === "GET" && peerEvents.test(path)) {
+    return followJournal(services, followers, request, response, target)
   }
   if (path === "/journal") {
     const refused = checkJournalId(services.journal.journalId, request, response)
@@ -221,12 +227,13 @@ const followJournal = (
   followers: Set<ServerResponse>,
   request: IncomingMessage,
   response: ServerResponse,
-  { query }: Target
+  { query, path }: Target
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { offset: head } = yield* services.journal.head
     const parameters = new URLSearchParams(query)
-    const stream = parameters.get("stream")
+    const peer = peerEvents.exec(path)?.[1]
+    const stream = peer === undefined ? parameters.get("stream") : { peer }
     const given = parameters.get("after")
     const after =
       lastEventId(request) ?? (given === null ? head : /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN)
@@ -235,13 +242,23 @@ const followJournal = (
     }
     if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
     const frame = (event: RecordedEvent) =>
-      stream === null || event.stream === stream ? `id: ${event.offset}\ndata: ${event.json}\n\n` : undefined
+      isWanted(event, stream) ? `id: ${event.offset}\ndata: ${event.json}\n\n` : undefined
     yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
   }).pipe(
     Effect.catchAll(({ reason, detail }) =>
       Effect.sync(() => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
     )
   )
+
+/** Of one stream, of everything that is about one peer, or any. */
+const isWanted = ({ stream }: RecordedEvent, wanted: string | null | { readonly peer: string }): boolean => {
+  if (wanted === null || stream === wanted) return true
+  if (typeof wanted === "string") return false
+  return (
+    stream === `peer/${wanted.peer}` ||
+    (stream.startsWith("presence/") && stream.slice(stream.indexOf("-") + 1) === wanted.peer)
+  )
+}
 
 const followAs = (
   { journal }: HttpServices,

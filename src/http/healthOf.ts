@@ -5,6 +5,7 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import { countByState, countForeverSince, oldestOpen } from "../projections/claimQueries.js"
 import { healthRows, type StoredHealth } from "../projections/healthQueries.js"
+import { peersHealth } from "../projections/peersHealth.js"
 import type { Health } from "./api.js"
 import type { Moment } from "./asOf.js"
 
@@ -22,11 +23,13 @@ export const healthOf = (
   { system, claimKind }: HealthServices,
   moment: Moment,
   claims: Moment,
+  peers: { readonly registry: Moment; readonly messages: Moment },
   hub: { readonly state: string; readonly bootId: string | null }
 ): Effect.Effect<Health, JournalUnavailable> =>
   Effect.gen(function* () {
     const recorded = yield* healthRows(moment.read, moment.now)
-    const rows = moment.isPast ? recorded : [...recorded, ...raisedNow(system, moment.now)]
+    const ofPeers = yield* peersHealth(peers.registry.read, peers.messages.read, moment.now)
+    const rows = [...recorded, ...ofPeers, ...(moment.isPast ? [] : raisedNow(system, moment.now))]
     const counts = moment.isPast ? yield* countByState(claims.read) : claimKind.index.counts
     return {
       offset: moment.offset,

@@ -46,7 +46,15 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const moment = yield* momentOf(services, "health", at)
         const claims = yield* momentOf(services, "claims", at)
         const { name: state, context } = hub()
-        return yield* healthOf(services, moment, claims, { state, bootId: context.bootId })
+        const registry = yield* momentOf(services, "registry", at)
+        const messages = yield* momentOf(services, "messages", at)
+        return yield* healthOf(
+          services,
+          moment,
+          claims,
+          { registry, messages },
+          { state, bootId: context.bootId }
+        )
       }).pipe(Effect.scoped),
     stop: ({ payload, commandId }) =>
       Effect.map(

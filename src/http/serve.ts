@@ -9,6 +9,7 @@ import { Cause, Effect, Option, ParseResult, Schema } from "effect"
 import type { Refused } from "../actors/Refused.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { UnknownEvent } from "../events/Upcasters.js"
+import { bearerOf } from "./Access.js"
 import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { parseJson } from "./json.js"
@@ -25,6 +26,22 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   readonly urlParams: HttpApiEndpoint.HttpApiEndpoint.UrlParams<Endpoint>
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
+  readonly credentials: Credentials
+}
+
+/** What a request says of who sent it; nothing of it is proven yet. */
+export interface Credentials {
+  readonly bearer: string | undefined
+  /** From `X-IAPeer-Identity`. */
+  readonly identity: string | undefined
+}
+
+/** An answer with another status than its endpoint's usual one. */
+export class WithStatus<A> {
+  constructor(
+    readonly status: number,
+    readonly body: A
+  ) {}
 }
 
 export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
@@ -33,7 +50,11 @@ export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
 export type Handlers = {
   readonly [Endpoint in Endpoints as Endpoint["name"]]: (
     call: Call<Endpoint>
-  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>, CallFailure>
+  ) => Effect.Effect<
+    | HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>
+    | WithStatus<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>>,
+    CallFailure
+  >
 }
 
 type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect<unknown, CallFailure>
@@ -79,9 +100,13 @@ export const makeApiServer = (
       if (!route) return undefined
       return callOf(route, request, segments, query, options.maxBodyBytes).pipe(
         Effect.flatMap(route.answer),
-        Effect.flatMap(route.encode),
+        Effect.flatMap((answer) => {
+          const { status, body } =
+            answer instanceof WithStatus ? answer : new WithStatus(route.status, answer)
+          return Effect.map(route.encode(body), (json) => [status, json] as const)
+        }),
         Effect.matchCause({
-          onSuccess: (body) => sendJson(response, route.status, body),
+          onSuccess: ([status, body]) => sendJson(response, status, body),
           onFailure: (cause) => {
             if (response.headersSent || Cause.isInterruptedOnly(cause)) return
             discardBody(request, response)
@@ -151,8 +176,13 @@ const callOf = (
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
-    return { path, urlParams, payload, commandId } as Call<never>
+    return { path, urlParams, payload, commandId, credentials: credentialsOf(request) } as Call<never>
   })
+
+const credentialsOf = ({ headers }: IncomingMessage): Credentials => {
+  const identity = headers["x-iapeer-identity"]
+  return { bearer: bearerOf(headers), identity: typeof identity === "string" ? identity : undefined }
+}
 
 /** Decoded exactly once: an id may hold any character, also a percent sign or a slash. */
 const decodeSegment = (name: string, segment: string): Effect.Effect<string, Refused<AnyReason>> =>

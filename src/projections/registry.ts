@@ -100,8 +100,6 @@ const reducePresence = (row: Row, event: RecordedEvent): Row => {
       })
     case "FreshNextArmed":
       return withDetail(row, { freshNext: true })
-    case "SessionEndRequested":
-      return data.reason === "renew" || data.reason === "self-fresh" ? { ...row, eager: 1 } : row
     case "SessionEnded":
     case "WakeFailed":
       return endSession(row, event)
@@ -131,7 +129,14 @@ const settle = (row: Row, { messageId }: Data, isDone: boolean): Row => ({
   queue_depth: isDone ? Math.max(0, number(row.queue_depth) - 1) : number(row.queue_depth)
 })
 
-const endSession = (row: Row, { type, data, at, offset, state }: RecordedEvent): Row => {
+/** Whether a fresh start is promised after an end. A stop takes the promise back. */
+const eagerAfter = (row: Row, { data, state }: RecordedEvent): number => {
+  if (state === "stopped" || state === "undeclared") return 0
+  return data.reason === "renew" || data.reason === "self-fresh" ? 1 : number(row.eager)
+}
+
+const endSession = (row: Row, event: RecordedEvent): Row => {
+  const { type, data, at, offset, state } = event
   const { deaths, lastEnd: _, ...detail } = detailOf(row)
   const { reason, initiator, code, signal, disposition, streak } = data
   return {
@@ -139,6 +144,7 @@ const endSession = (row: Row, { type, data, at, offset, state }: RecordedEvent):
     ...(state === "undeclared" && freshPresence),
     session_id: null,
     in_flight: null,
+    eager: eagerAfter(row, event),
     streak: number(streak),
     detail: JSON.stringify({
       ...detail,

@@ -1,7 +1,7 @@
 /** Starts and ends sessions as plain processes, each with a group of its own, and writes to their standard input. */
 import { spawn } from "node:child_process"
 import { closeSync, constants, openSync, writeSync } from "node:fs"
-import { Data, Effect } from "effect"
+import { Data, Effect, Schedule } from "effect"
 import { isRunning, membersOf, type ProcessName, signal } from "./ProcessTable.js"
 import { type Exit, type SessionFolder, wrapperName, wrapperScript } from "./SessionFolder.js"
 import type { SessionMemory } from "./Sessions.js"
@@ -103,18 +103,22 @@ export const endOf = (
 const groupStepMs = 20
 
 /** Ends a session's whole group: asks, waits, and then does not ask. Completes when nothing of it is left. */
-export const endGroup = (group: number, sessionId: string, graceMs: number): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const signalAll = (name: NodeJS.Signals) => {
-      for (const pid of membersOf(group, sessionId)) signal(pid, name)
+export const endGroup = (group: number, sessionId: string, graceMs: number): Effect.Effect<void> => {
+  const signalled = new Set<string>()
+  /** Each member once: one may be born while the others are being asked. */
+  const signalAll = (name: NodeJS.Signals): boolean => {
+    const members = membersOf(group, sessionId)
+    for (const pid of members) {
+      if (!signalled.has(`${name} ${pid}`)) signal(pid, name)
+      signalled.add(`${name} ${pid}`)
     }
-    if (graceMs > 0) signalAll("SIGTERM")
-    for (let waited = 0; waited < graceMs; waited += groupStepMs) {
-      if (membersOf(group, sessionId).length === 0) return
-      yield* Effect.sleep(groupStepMs)
-    }
-    while (membersOf(group, sessionId).length > 0) {
-      signalAll("SIGKILL")
-      yield* Effect.sleep(groupStepMs)
-    }
-  })
+    return members.length > 0
+  }
+  const until = (name: NodeJS.Signals) =>
+    Effect.repeat(
+      Effect.sync(() => signalAll(name)),
+      { while: (isLeft) => isLeft, schedule: Schedule.spaced(groupStepMs) }
+    )
+  const asked = graceMs === 0 ? Effect.void : Effect.timeoutOption(until("SIGTERM"), graceMs)
+  return Effect.asVoid(Effect.zipRight(asked, until("SIGKILL")))
+}

@@ -66,6 +66,13 @@ export class Sessions {
     // Looked up by digest: how long that takes says nothing about the token.
     return this.#byToken.get(digest(token))
   }
+
+  /** The same for a request: what a session asks is activity of it. */
+  requested(token: string, at: number): string | undefined {
+    const sessionId = this.withToken(token)
+    if (sessionId !== undefined) this.of(sessionId).requestedAt = at
+    return sessionId
+  }
 }
 
 const digest = (token: string): string => createHash("sha256").update(token).digest("hex")

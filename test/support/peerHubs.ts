@@ -77,7 +77,8 @@ export const write = (
 ) =>
   hub.parts.postman.send({ personality: "operator", runtime: "operator" }, { to, messageId, body, ...more })
 
-const patienceMs = 15_000
+/** How long what must happen may take on a machine that is busy; what is waited for ends the wait. */
+const patienceMs = 60_000
 
 /** Every event of the hub so far. */
 export const eventsOf = (hub: HubHandle, stream?: string): Effect.Effect<ReadonlyArray<RecordedEvent>> =>
