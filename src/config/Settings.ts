@@ -21,6 +21,8 @@ interface Setting<A> {
    * the file. Any other value has no effect, as it had none there, and is warned of (contracts: peers 6).
    */
   readonly number?: readonly [name: string, unit: "s" | ""]
+  /** The same for a variable whose words the setting reads itself. */
+  readonly word?: string
 }
 
 const setting = <A>(
@@ -36,6 +38,20 @@ const setting = <A>(
 const dayMs = 86_400_000
 const KiB = 1_024
 const MiB = 1_024 * KiB
+
+/** The tools that an agent can be offered by the Model Context Protocol. */
+const tools = ["send_to_peer", "list_peers", "deposit", "claim_next", "renew", "complete"] as const
+
+const toolNames: Parser<ReadonlyArray<string>> = (raw) => {
+  const parsed = texts(raw)
+  const known: ReadonlyArray<string> = tools
+  const unknown = "value" in parsed ? parsed.value.find((name) => !known.includes(name)) : undefined
+  return unknown === undefined ? parsed : { problem: `${unknown} is no tool; those are ${tools.join(", ")}` }
+}
+
+/** Yes or no, in any of the words that the old system knew. */
+const word: Parser<boolean> = (raw) =>
+  raw === "yes" || raw === "no" ? { value: raw === "yes" } : boolean(raw)
 
 const identityHeader: Parser<"loopback" | "off"> = (raw) => {
   if (raw === "off" || raw === false) return { value: "off" }
@@ -66,6 +82,7 @@ const settings = {
   "ledger.lease.grace": setting(duration(0, 3_600_000), 60_000),
   "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
   "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
+  "mcp.tools": setting<ReadonlyArray<string>>(toolNames, tools),
   "peers.idle": setting(duration(1_000, 30 * dayMs), 3_600_000, { number: ["IDLE_SECS", "s"] }),
   "peers.boot": setting<number | undefined>(duration(1_000, 3_600_000), undefined, {
     number: ["BOOT_DEADLINE_SECS", "s"]
@@ -81,6 +98,11 @@ const settings = {
   "peers.queue.max_attempts": setting(integer(1, 100), 3),
   "peers.max_booting": setting(integer(1, 1_000), 8),
   "peers.sessions_kept": setting(integer(1, 1_000), 5),
+  "peers.lifecycle_log.max_bytes": setting(size(1, 1_024 ** 3), 5 * MiB, {
+    number: ["LIFECYCLE_LOG_MAX_BYTES", ""]
+  }),
+  "peers.lifecycle_log.keep": setting(integer(0, 100), 5, { number: ["LIFECYCLE_LOG_KEEP", ""] }),
+  "peers.lifecycle_log.verbose": setting(word, false, { word: "SUPERVISE_LOG_VERBOSE" }),
   "peers.identity_header": setting<"loopback" | "off">(identityHeader, "loopback"),
   "peers.runtimes": setting(runtimeTable, builtInRuntimes)
 }
@@ -173,7 +195,7 @@ interface Found {
 
 const firstSet = (
   key: Key,
-  { old, oldUnit, number }: Setting<unknown>,
+  { old, oldUnit, number, word: named }: Setting<unknown>,
   flags: { readonly [key: string]: string | undefined },
   environment: Environment,
   file: ReadonlyMap<string, Found>,
@@ -187,6 +209,10 @@ const firstSet = (
   if (variable !== undefined) return { raw: variable, source: name, from: "env" }
   const plain = number && plainNumber(number, environment, warnings)
   if (plain) return plain
+  for (const source of named === undefined ? [] : [`MOUND_${named}`, `IAPEER_${named}`]) {
+    const value = trimmed(environment[source])
+    if (value !== undefined) return { raw: value, source, from: "env" }
+  }
   const fromFile = file.get(key)
   if (fromFile) return fromFile
   const oldVariable = old && trimmed(environment[old])

@@ -13,6 +13,7 @@ import type { Access, Denied } from "./Access.js"
 import { claimFrame, toFrame } from "./claimFrames.js"
 import { docsPage, openApiJson } from "./docs.js"
 import { type FollowOptions, follow } from "./follow.js"
+import type { McpRoute } from "./mcp.js"
 import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 import type { ApiServer, Target } from "./serve.js"
 
@@ -31,6 +32,7 @@ export interface HttpServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  readonly mcp: McpRoute
   readonly journal: Journal["Type"]
   readonly hub: () => HubState
   /** Whether the journal takes writes. */
@@ -144,6 +146,7 @@ const answer = (
   }
   return (
     services.ledger(request, response, path) ??
+    services.mcp(request, response, path) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
   )

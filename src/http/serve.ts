@@ -179,7 +179,7 @@ const callOf = (
     return { path, urlParams, payload, commandId, credentials: credentialsOf(request) } as Call<never>
   })
 
-const credentialsOf = ({ headers }: IncomingMessage): Credentials => {
+export const credentialsOf = ({ headers }: IncomingMessage): Credentials => {
   const identity = headers["x-iapeer-identity"]
   return { bearer: bearerOf(headers), identity: typeof identity === "string" ? identity : undefined }
 }

@@ -12,6 +12,7 @@ import { reapOrphans } from "../runtimes/reapOrphans.js"
 import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
+import { lifecycleLog } from "./lifecycleLog.js"
 import { seedPeers } from "./seedPeers.js"
 
 const hubStream = makeStreamId("hub", "")
@@ -106,7 +107,7 @@ const serve = (parts: Boot): Effect.Effect<void> =>
     const { system, clock, hubKind, hub, sweeper } = parts
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
-    yield* Effect.all([sweeper.schedule, declarePresences(parts, hub().offset)], {
+    yield* Effect.all([sweeper.schedule, declarePresences(parts, hub().offset), lifecycleLog(parts)], {
       concurrency: "unbounded",
       discard: true
     })

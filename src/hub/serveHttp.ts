@@ -6,11 +6,13 @@ import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
+import { makeMcpRoute } from "../http/mcp.js"
 import { makeMessageHandlers } from "../http/messageHandlers.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
 import { makeApiServer } from "../http/serve.js"
 import { ulid } from "../runtimes/ulid.js"
+import { version } from "../version.js"
 import type { HubParts } from "./HubParts.js"
 
 export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
@@ -70,6 +72,14 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
+      onDefect
+    }),
+    mcp: makeMcpRoute({
+      callers: peerServices,
+      handlers,
+      version,
+      offered: settings["mcp.tools"],
+      maxBodyBytes: settings["http.max_body"],
       onDefect
     }),
     journal,

@@ -11,7 +11,7 @@ const register = (folder: string, name: string, ...args: ReadonlyArray<string>) 
 }
 
 /** Each call starts a process of its own. */
-const patienceMs = 120_000
+const patienceMs = 300_000
 
 describe("mound peer", () => {
   it.scopedLive(
@@ -69,12 +69,9 @@ describe("mound peer", () => {
         yield* hubProcess(folder)
         const code = (...args: ReadonlyArray<string>) =>
           Effect.map(mound(folder, "peer", ...args), (ran) => ran.code)
-        expect(yield* code("send", "x", "--message", "m")).toBe(1)
         expect(yield* code("send", "x")).toBe(2)
         expect(yield* code("stop")).toBe(2)
         expect(yield* code("register", "Boris", "--", "node")).toBe(2)
-        expect(yield* code("register", "hub", "--", "node")).toBe(1)
-        expect(yield* code("register", "x")).toBe(1)
         expect(yield* code("why", "x")).toBe(1)
         expect(yield* code("self-fresh")).toBe(1)
         expect(yield* code("start", "--all")).toBe(0)
