@@ -1,7 +1,9 @@
 /** `mound peer send`: a message, and what became of it. */
 import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
+import { workingDirectory } from "../config/process.js"
 import { ask, given } from "./ask.js"
 import { connection } from "./Client.js"
 import { CliFailure, usage } from "./CliFailure.js"
@@ -22,6 +24,10 @@ export const send = Command.make(
     from: optionalText("from", "the identity that it is from; by default the session's, else the operator"),
     id: optionalText("id", "its id: sending the same again is harmless"),
     replyTo: optionalText("reply-to", "the id of the message that this answers"),
+    attachment: Options.text("attachment").pipe(
+      Options.repeated,
+      Options.withDescription("a file that goes with it")
+    ),
     wait: optionalText("wait", "how long to wait for evidence, 10s by default"),
     noWait: Options.boolean("no-wait").pipe(Options.withDescription("do not wait for evidence")),
     ...connection,
@@ -45,7 +51,10 @@ export const send = Command.make(
                 ...given("topic", options.topic),
                 ...given("from", options.from),
                 ...given("messageId", options.id),
-                ...given("replyTo", options.replyTo)
+                ...given("replyTo", options.replyTo),
+                ...(options.attachment.length > 0 && {
+                  attachments: options.attachment.map((path) => resolve(workingDirectory, path))
+                })
               }
             }),
             ({ state, reason, to }) =>

@@ -7,7 +7,7 @@ import { formatIdentity, Personality, parseIdentity, RuntimeName } from "../acto
 import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
 import { Offset } from "../events/Event.js"
 import type { Caller } from "./callerOf.js"
-import type { PeerRow, PresenceRow } from "./peersApi.js"
+import { AttachmentPaths, type PeerRow, type PresenceRow } from "./peersApi.js"
 import { type CallFailure, type Credentials, type Handlers, WithStatus } from "./serve.js"
 
 export interface ToolCall {
@@ -56,15 +56,16 @@ const sendToPeer = tool(
     personality: Personality,
     message: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxBody)),
     runtime: Schema.optional(RuntimeName),
-    topic: Schema.optional(Topic)
+    topic: Schema.optional(Topic),
+    attachments: Schema.optional(AttachmentPaths)
   },
-  (handlers, { credentials }, { personality, message, runtime, topic }) =>
+  (handlers, { credentials }, { personality, message, runtime, topic, attachments }) =>
     Effect.map(
       handlers.sendMessage({
         ...bare,
         credentials,
         urlParams: { wait: evidenceMs },
-        payload: { to: personality, body: message, runtime, topic }
+        payload: { to: personality, body: message, runtime, topic, attachments }
       }),
       (answer): ToolAnswer => {
         const { messageId, state, to, woke, sentAt, queueDepth, reason } = bodyOf(answer)

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { formatIdentity, type Identity, parseIdentity } from "../actors/peer/Identity.js"
 import { maxBody } from "../actors/presence/PresenceCommand.js"
+import type { Attachment } from "../actors/presence/PresenceEvent.js"
 import type { PresenceState } from "../actors/presence/PresenceIndex.js"
 import type { PresenceReason } from "../actors/presence/PresenceRefusal.js"
 import type { Refused } from "../actors/Refused.js"
@@ -26,6 +27,7 @@ export interface MessageServices extends PeerServices {
       readonly body: string
       readonly topic?: string | undefined
       readonly replyTo?: string | undefined
+      readonly attachments?: ReadonlyArray<typeof Attachment.Type>
     }
   ) => Effect.Effect<
     {
@@ -38,6 +40,10 @@ export interface MessageServices extends PeerServices {
     },
     Refused<PresenceReason>
   >
+  /** Keeps copies of files that a message takes along. */
+  readonly keep: (
+    paths: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<typeof Attachment.Type>, Refused<AnyReason>>
   readonly mintId: Effect.Effect<string>
 }
 
@@ -84,7 +90,12 @@ export const makeMessageHandlers = (services: MessageServices): MessageHandlers 
         if (body.length > maxBody) return yield* refusal({ _tag: "TooLarge", limit: maxBody })
         const from = yield* senderOf(credentials, named)
         const messageId = payload.messageId ?? idOfKey(commandId) ?? (yield* services.mintId)
-        const { identity, message, outcome } = yield* services.post(from, { ...payload, messageId })
+        const attachments = yield* services.keep(payload.attachments ?? [])
+        const { identity, message, outcome } = yield* services.post(from, {
+          ...payload,
+          messageId,
+          attachments
+        })
         const { name, context } = outcome.state as PresenceState
         const woke = name === "waking.deciding" && context.queue.length === 1
         const row = yield* awaitSettled(messageId, services.now() + wait)

@@ -157,6 +157,11 @@ export const Sent = Schema.Struct({
   offset: Schema.Int
 }).annotations({ identifier: "Sent" })
 
+/** Absolute paths on the hub's machine. */
+export const AttachmentPaths = Schema.Array(Schema.String).pipe(
+  Schema.maxItems(20, { message: () => "must be at most 20 paths" })
+)
+
 const rowsOf = <Row extends Schema.Schema.Any>(row: Row) =>
   Schema.Struct({ offset: Schema.Int, now: Instant, rows: Schema.Array(row), next: orNull(Schema.String) })
 
@@ -261,7 +266,8 @@ export const messages = HttpApiGroup.make("messages")
           }),
           body: Schema.String.pipe(Schema.minLength(1, { message: () => "must not be empty" })),
           topic: Schema.optional(Topic),
-          replyTo: Schema.optional(MessageId)
+          replyTo: Schema.optional(MessageId),
+          attachments: Schema.optional(AttachmentPaths)
         })
       )
       .addSuccess(Sent)

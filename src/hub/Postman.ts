@@ -19,6 +19,7 @@ export interface Letter extends Pick<PresenceCommandOf<"SendMessage">, "messageI
   readonly runtime?: string | undefined
   readonly topic?: string | undefined
   readonly replyTo?: string | undefined
+  readonly attachments?: PresenceCommandOf<"SendMessage">["attachments"] | undefined
 }
 
 export interface Accepted {
@@ -60,7 +61,7 @@ export const makePostman = ({ system, peers, kind }: PostmanServices): Postman =
         )
 
   return {
-    send: (from, { to, runtime, messageId, body, topic, replyTo }) =>
+    send: (from, { to, runtime, messageId, body, topic, replyTo, attachments = [] }) =>
       Effect.gen(function* () {
         const recipient = resolveRecipient(peers, to, runtime)
         if (!recipient) return yield* refusal({ _tag: "UnknownPeer", personality: to })
@@ -72,7 +73,8 @@ export const makePostman = ({ system, peers, kind }: PostmanServices): Postman =
           from: sender,
           body,
           topic,
-          replyTo
+          replyTo,
+          attachments
         }
         const reused = refusal({ _tag: "MessageIdReused", messageId })
         const outcome = yield* system
@@ -101,10 +103,12 @@ export const resolveRecipient = (
 
 const isSame = (
   sent: PresenceEventOf<"MessageAccepted">,
-  { from, body, topic, replyTo }: PresenceCommandOf<"SendMessage">
+  { from, body, topic, replyTo, attachments = [] }: PresenceCommandOf<"SendMessage">
 ): boolean =>
   sent.body === body &&
   sent.topic === (topic ?? null) &&
   sent.replyTo === (replyTo ?? null) &&
+  sent.attachments.length === attachments.length &&
+  sent.attachments.every(({ sha256 }, index) => sha256 === attachments[index]?.sha256) &&
   sent.from.personality === from.personality &&
   sent.from.runtime === from.runtime

@@ -13,6 +13,7 @@ import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import type { Offset } from "../events/Event.js"
 import { countRemoval, findActor } from "../projections/registryQueries.js"
+import { type Attachments, makeAttachments } from "../runtimes/Attachments.js"
 import type { PeerWorld } from "../runtimes/PeerWorld.js"
 import { makePresenceInvocations } from "../runtimes/presenceInvocations.js"
 import { Sessions } from "../runtimes/Sessions.js"
@@ -23,6 +24,7 @@ export interface PeerParts {
   readonly presenceKind: PresenceKind
   readonly sessions: Sessions
   readonly sessionsRoot: string
+  readonly attachments: Attachments
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -33,6 +35,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
   const sessions = new Sessions()
   const sessionsRoot = join(settings.stateDir, "sessions")
   const runtimes = settings["peers.runtimes"]
+  const attachments = makeAttachments(settings.stateDir)
   const presenceKind = makePresenceKind(
     {
       maxQueued: settings["peers.queue.max_messages"],
@@ -44,7 +47,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
       healthyAfterMs: settings["peers.restart.healthy_after"],
       canResume: (name) => (runtimes.get(name)?.resumeArgv.length ?? 0) > 0
     },
-    makePresenceInvocations(makeWorld(settings, sessions, sessionsRoot, hub))
+    makePresenceInvocations(makeWorld(settings, { sessions, sessionsRoot, attachments }, hub))
   )
   const peerKind = makePeerKind(
     {
@@ -58,17 +61,15 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
     },
     { retirePresences: retirePresences(hub) }
   )
-  return { peerKind, presenceKind, sessions, sessionsRoot }
+  return { peerKind, presenceKind, sessions, sessionsRoot, attachments }
 }
 
 const makeWorld = (
   settings: Settings,
-  sessions: Sessions,
-  sessionsRoot: string,
+  own: Pick<PeerParts, "sessions" | "sessionsRoot" | "attachments">,
   hub: () => HubParts
 ): PeerWorld => ({
-  sessionsRoot,
-  sessions,
+  ...own,
   sessionsKept: settings["peers.sessions_kept"],
   runtime: (name) => settings["peers.runtimes"].get(name),
   bootMs: settings["peers.boot"],

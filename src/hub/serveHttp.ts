@@ -51,6 +51,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
     ...makeMessageHandlers({
       ...peerServices,
       post: parts.postman.send,
+      keep: parts.attachments.keep,
       mintId: Effect.suspend(() => ulid(now()))
     })
   }

@@ -69,7 +69,8 @@ const reducePresence = (row: Row, event: RecordedEvent): Row => {
       return withDetail({ ...kept, ...declared }, { resume: data.resume })
     }
     case "PresenceStopped":
-      return { ...row, eager: 0 }
+      // One that is up has not stopped yet: its end takes the promise back, unless it is started before that.
+      return event.state === "stopped" ? { ...row, eager: 0 } : row
     case "WakeRequested":
       return data.trigger === "renew" ? { ...row, eager: 1 } : row
     case "WakeModeChosen":

@@ -5,6 +5,7 @@ import type { Registration } from "../actors/peer/PeerEvent.js"
 import type { PresenceEventOf } from "../actors/presence/PresenceEvent.js"
 import type { RuntimeConfig } from "../config/runtimes.js"
 import type { Offset } from "../events/Event.js"
+import type { Attachments } from "./Attachments.js"
 import type { ControlLine } from "./controlLine.js"
 import type { Sessions } from "./Sessions.js"
 
@@ -19,6 +20,7 @@ export interface PeerWorld {
   readonly idleMs: number
   readonly registration: (personality: string) => Effect.Effect<Registration | undefined>
   readonly message: (offset: Offset) => Effect.Effect<PresenceEventOf<"MessageAccepted">>
+  readonly attachments: Attachments
   /** Sends for a session; completes with the reason of a refusal. */
   readonly send: (
     from: Identity,

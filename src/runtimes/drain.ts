@@ -2,6 +2,7 @@
  * `live.delivering`: hands one message to a session and waits for evidence that it arrived. Evidence ends the state, and this with
  * it; without any, it is reported so (contracts: peers 3.5).
  */
+import { join } from "node:path"
 import { Effect } from "effect"
 import type { InvocationCall } from "../actors/ActorKind.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
@@ -30,7 +31,12 @@ export const makeDrain =
       if (events.length > 0) {
         const message = yield* world.message(offset)
         const folder = new SessionFolder(world.sessionsRoot, session.id)
-        const write = writeLine(folder, world.sessions.of(session.id), messageLine(message, attempts))
+        const files = yield* world.attachments.deliver(
+          message.attachments,
+          join(folder.path, "attachments", messageId)
+        )
+        const line = messageLine(message, attempts, files)
+        const write = writeLine(folder, world.sessions.of(session.id), line)
         yield* Effect.timeoutOption(write, withinMs)
       }
       yield* Effect.sleep(Math.max(0, since + withinMs - world.now()))

@@ -3,7 +3,8 @@ import type { PresenceEventOf } from "../actors/presence/PresenceEvent.js"
 
 export const messageLine = (
   { messageId, from, to, topic, replyTo, sentAt, body }: PresenceEventOf<"MessageAccepted">,
-  attempt: number
+  attempt: number,
+  attachments: ReadonlyArray<string>
 ): string =>
   JSON.stringify({
     type: "message",
@@ -14,7 +15,7 @@ export const messageLine = (
     ...(replyTo !== null && { replyTo }),
     sentAt,
     attempt,
-    attachments: [],
+    attachments,
     body
   })
 
