@@ -53,6 +53,9 @@ const toolNames: Parser<ReadonlyArray<string>> = (raw) => {
 const word: Parser<boolean> = (raw) =>
   raw === "yes" || raw === "no" ? { value: raw === "yes" } : boolean(raw)
 
+const onStop: Parser<"leave" | "end"> = (raw) =>
+  raw === "leave" || raw === "end" ? { value: raw } : { problem: "must be leave or end" }
+
 const identityHeader: Parser<"loopback" | "off"> = (raw) => {
   if (raw === "off" || raw === false) return { value: "off" }
   return raw === "loopback" ? { value: "loopback" } : { problem: "must be loopback or off" }
@@ -103,6 +106,8 @@ const settings = {
   }),
   "peers.lifecycle_log.keep": setting(integer(0, 100), 5, { number: ["LIFECYCLE_LOG_KEEP", ""] }),
   "peers.lifecycle_log.verbose": setting(word, false, { word: "SUPERVISE_LOG_VERBOSE" }),
+  "peers.output_max": setting(size(64 * KiB, 1_024 ** 4), 16 * MiB),
+  "peers.on_stop": setting<"leave" | "end">(onStop, "leave"),
   "peers.identity_header": setting<"loopback" | "off">(identityHeader, "loopback"),
   "peers.runtimes": setting(runtimeTable, builtInRuntimes)
 }

@@ -114,8 +114,10 @@ const serve = (parts: Boot): Effect.Effect<void> =>
   })
 
 /** Waits until nothing is under way but the hub itself. */
-const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
+const drain = (parts: Boot, call: InvocationCall): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, settings } = parts
+    if (settings["peers.on_stop"] === "end") yield* endSessions(parts)
     for (;;) {
       const others = system.running().filter(({ stream, isStanding }) => stream !== hubStream && !isStanding)
       if (system.waiting() === 0 && others.length === 0) break
@@ -123,6 +125,22 @@ const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
     }
     yield* Effect.ignore(call.send({ type: "CompleteDrain" }))
   })
+
+/** Parks every session: the next boot may go on with them. */
+const endSessions = ({ system, presenceKind }: Boot): Effect.Effect<void> =>
+  Effect.forEach(
+    [...presenceKind.index.all()].filter(({ sessionId }) => sessionId !== null),
+    ({ identity, sessionId }) =>
+      Effect.ignore(
+        system.send(
+          presenceKind,
+          identity,
+          { type: "EndSession", sessionId: sessionId ?? "", reason: "shutdown" },
+          { by: "hub" }
+        )
+      ),
+    { concurrency: "unbounded", discard: true }
+  )
 
 /** Ends what is left, then the sockets; the last thing that this boot does is to say so. */
 const close = ({ system, server }: Boot, call: InvocationCall): Effect.Effect<void> =>

@@ -71,6 +71,8 @@ const makeWorld = (
 ): PeerWorld => ({
   ...own,
   sessionsKept: settings["peers.sessions_kept"],
+  outputMax: settings["peers.output_max"],
+  isQuiet: (identity) => hub().presenceKind.index.get(identity)?.state === "live.waiting",
   runtime: (name) => settings["peers.runtimes"].get(name),
   bootMs: settings["peers.boot"],
   idleMs: settings["peers.idle"],

@@ -14,6 +14,10 @@ export interface PeerWorld {
   readonly sessionsRoot: string
   readonly sessions: Sessions
   readonly sessionsKept: number
+  /** Output that is larger is cut, bytes. */
+  readonly outputMax: number
+  /** Nothing is being delivered to a session now, nor waits to be. */
+  readonly isQuiet: (identity: string) => boolean
   readonly runtime: (name: string) => RuntimeConfig | undefined
   /** For all runtimes, in place of their own. */
   readonly bootMs: number | undefined

@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeSync
 } from "node:fs"
 import { constants } from "node:os"
@@ -107,6 +109,12 @@ export class SessionFolder {
   output(): { readonly size: number; readonly modifiedAt: number } {
     const stat = statSync(this.file("out"), { throwIfNoEntry: false })
     return { size: stat?.size ?? 0, modifiedAt: stat ? Math.floor(stat.mtimeMs) : 0 }
+  }
+
+  /** Moves its output aside: the child goes on writing at the beginning of an empty file. */
+  cutOutput(): void {
+    copyFileSync(this.file("out"), `${this.file("out")}.1`)
+    truncateSync(this.file("out"), 0)
   }
 
   /** The last bytes of what it wrote. */

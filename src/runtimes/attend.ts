@@ -7,6 +7,7 @@ import type { InvocationCall } from "../actors/ActorKind.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
 import type { Session } from "../actors/presence/PresenceContext.js"
 import type { SessionInput } from "../actors/presence/presenceMachine.js"
+import { idOf } from "../events/Event.js"
 import { parseControlLine } from "./controlLine.js"
 import { identityOf } from "./identityOf.js"
 import { refusedLine } from "./messageLine.js"
@@ -30,7 +31,7 @@ export const makeAttend =
       if (folder.exists) world.sessions.token(folder)
       const watch = yield* watchFolder(folder.path)
       memory.onChange(watch.nudge)
-      const reader = new OutputReader(folder.file("out"), session.outputOffset)
+      let reader = new OutputReader(folder.file("out"), session.outputOffset)
       const noteActivity = makeActivityNote(world, call, session)
       for (let isFirst = true; ; isFirst = false) {
         // Looked at before its output is read, so that its last words are heard before its end is told.
@@ -41,9 +42,30 @@ export const makeAttend =
           const detectedBy = isFirst && !memory.isOwn ? "reconcile" : "exit"
           return yield* reportEnd(world, call, folder, exit, detectedBy, session.process?.pid)
         }
+        if (folder.output().size > world.outputMax && world.isQuiet(idOf(call.stream))) {
+          yield* recordCut(call, session)
+          yield* hear(world, call, session, folder, reader)
+          // Only what has been heard is moved aside; if more has come meanwhile, the next look tries again.
+          if (reader.offset === folder.output().size) {
+            folder.cutOutput()
+            reader = new OutputReader(folder.file("out"), 0)
+          }
+        }
         yield* watch.changed
       }
     }).pipe(Effect.scoped)
+
+/** First the record, then the cut: a hub that is killed in between reads its output again, which is harmless. */
+const recordCut = (call: InvocationCall, { id, activeAt }: Session): Effect.Effect<void> => {
+  const cut: PresenceCommand = {
+    type: "ReportActivity",
+    sessionId: id,
+    kind: "output-cut",
+    activeAt,
+    outputOffset: 0
+  }
+  return Effect.asVoid(Effect.orDie(call.send(cut)))
+}
 
 /** Reads what is there and does what it says. True when there was anything. */
 const hear = (

@@ -239,6 +239,41 @@ describe("a process peer", () => {
     })
   )
 
+  it.scopedLive(
+    "cannot fill the disk: output beyond the limit is moved aside, and what it says is heard on",
+    () =>
+      Effect.gen(function* () {
+        const hub = yield* hubIn(yield* workspace({ peers: { output_max: "1MiB" } }))
+        yield* register(hub, "b", ["babble"])
+        yield* write(hub, "b", "m1")
+        const cut = yield* awaitPresence(hub, b, "ActivityObserved", { kind: "output-cut", outputOffset: 0 })
+        yield* write(hub, "b", "m2")
+        const confirmed = yield* awaitPresence(hub, b, "DeliveryConfirmed", { messageId: "m2" }, cut.offset)
+        expect(confirmed.data.outputOffset).toBeLessThan(1_000)
+      })
+  )
+
+  it.scopedLive("is parked when the hub stops, where it is told so, and left alone where not", () =>
+    Effect.gen(function* () {
+      for (const [onStop, reasons] of [
+        ["end", ["shutdown"]],
+        ["leave", []]
+      ] as const) {
+        const folder = yield* workspace({ peers: { on_stop: onStop } })
+        const hub = yield* hubIn(folder)
+        yield* register(hub, "b")
+        yield* tell(hub, b, { type: "WakePresence" })
+        yield* awaitState(hub, b, "live.waiting")
+        yield* hub.stop({ force: true, reason: "test" })
+        expect(yield* hub.stopped).toEqual({ clean: true })
+        const events = yield* eventsOf(hub, `presence/${b}`)
+        const ended = events.filter(({ type }) => type === "SessionEnded")
+        expect(ended.map(({ data }) => data.reason)).toEqual(reasons)
+        expect(ended.every(({ data, state }) => data.death === false && state === "asleep.parked")).toBe(true)
+      }
+    })
+  )
+
   it.scopedLive("can say much: its control lines are found among megabytes of output", () =>
     Effect.gen(function* () {
       const hub = yield* hubIn(yield* workspace())

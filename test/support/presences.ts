@@ -215,7 +215,8 @@ export const did = {
     type: "ActivityObserved",
     sessionId: "S1",
     kind: "output",
-    activeAt
+    activeAt,
+    outputOffset: null
   }),
   endRequested: (
     reason: "idle" | "renew" | "self-fresh" | "remove" | "shutdown" | "hub-fault" = "idle"

@@ -97,7 +97,13 @@ export const PresenceCommand = Schema.Union(
     detectedBy: Schema.Literal("exit", "reconcile"),
     outputTail: orNull(Schema.String)
   }),
-  command("ReportActivity", { sessionId, kind: Schema.String, activeAt: Schema.Number }),
+  command("ReportActivity", {
+    sessionId,
+    kind: Schema.String,
+    activeAt: Schema.Number,
+    /** Its output is about to be cut. */
+    outputOffset: Schema.optional(Schema.Int)
+  }),
   /** By `drain`: takes the queue's head in hand; unchanged when one is in hand already. */
   command("BeginDelivery", { sessionId }),
   command("ReportNoEvidence", {

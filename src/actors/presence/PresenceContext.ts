@@ -206,8 +206,15 @@ export const becomeReady = (
       }
     : {}
 
-export const beActive = ({ session }: PresenceContext, { activeAt }: Of<"ActivityObserved">): Next => ({
-  session: session && { ...session, activeAt: Math.max(session.activeAt, activeAt) }
+export const beActive = (
+  { session }: PresenceContext,
+  { activeAt, outputOffset }: Of<"ActivityObserved">
+): Next => ({
+  session: session && {
+    ...session,
+    activeAt: Math.max(session.activeAt, activeAt),
+    outputOffset: outputOffset ?? session.outputOffset
+  }
 })
 
 /** What somebody has just done here is activity. */

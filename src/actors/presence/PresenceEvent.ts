@@ -124,7 +124,9 @@ export const PresenceEvent = Schema.Union(
   fact("ActivityObserved", {
     sessionId: Schema.String,
     kind: Schema.String,
-    activeAt: Schema.Number
+    activeAt: Schema.Number,
+    /** Where its output is read from now on, when it was cut. */
+    outputOffset: orNull(Schema.Int)
   }),
   fact("SessionEndRequested", {
     sessionId: Schema.String,

@@ -51,9 +51,10 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
     case "ReportSessionEnded":
       return endSession(context, session, report, rules, now)
     case "ReportActivity": {
-      const { type: _, ...observed } = report
-      const isNews = report.activeAt > session.activeAt || name === "live.examining"
-      return name.startsWith("live.") && isNews ? [{ type: "ActivityObserved", ...observed }] : unchanged
+      const { kind, activeAt, outputOffset = null } = report
+      const isNews = activeAt > session.activeAt || name === "live.examining" || outputOffset !== null
+      if (!name.startsWith("live.") || !isNews) return unchanged
+      return [{ type: "ActivityObserved", sessionId: session.id, kind, activeAt, outputOffset }]
     }
     case "BeginDelivery": {
       const [head] = context.queue
