@@ -5,7 +5,7 @@ import { ClaimCommand } from "../../src/actors/claim/ClaimCommand.js"
 import type { ClaimRules, ClaimWorld } from "../../src/actors/claim/ClaimDecision.js"
 import { ClaimEvent } from "../../src/actors/claim/ClaimEvent.js"
 import type { ClaimState } from "../../src/actors/claim/ClaimIndex.js"
-import type { ClaimReason } from "../../src/actors/claim/ClaimRefusal.js"
+import { ClaimReason } from "../../src/actors/claim/ClaimRefusal.js"
 import { makeClaimKind } from "../../src/actors/claim/claimKind.js"
 import { makeStreamId, type Offset, type Version } from "../../src/events/Event.js"
 
@@ -112,10 +112,13 @@ export class Answer {
     return this.story
   }
 
+  /** For this reason, which is of the shape that is declared for it. */
   thenRefused<Tag extends ClaimReason["_tag"]>(
     _tag: Tag,
     fields: Partial<Extract<ClaimReason, { readonly _tag: Tag }>> = {}
-  ): void {
+  ): ClaimReason {
     expect(this.decision).toMatchObject({ _tag: "Refuse", reason: { _tag, ...fields } })
+    if (this.decision._tag !== "Refuse") throw new Error("it is not refused")
+    return Schema.validateSync(ClaimReason)(this.decision.reason)
   }
 }
