@@ -91,17 +91,23 @@ export const explainFailure = (error: unknown): CliFailure => {
     const { _tag, message, fix, ...fields } = refusal.value
     return new CliFailure({ tag: _tag, message, fix, fields, exitCode: _tag === "InvalidCommand" ? 2 : 1 })
   }
-  if (ParseResult.isParseError(error)) {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const path = issue?.path.join(".") ?? ""
-    return new CliFailure({
-      tag: "InvalidCommand",
-      message: `${path}: ${issue?.message}`,
-      fields: { path },
-      exitCode: 2
-    })
-  }
+  if (ParseResult.isParseError(error)) return explainParseError(error)
   const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
   if (_tag === "RequestError" && reason === "Transport") return notRunning("the hub does not answer")
   return toCliFailure(error)
+}
+
+/** Either the request was not made, for a field of ours; or the answer as a whole is nothing that a hub says. */
+const explainParseError = (error: ParseResult.ParseError): CliFailure => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const path = issue?.path.join(".") ?? ""
+  if (path === "") {
+    return failed(
+      "AnswerNotUnderstood",
+      `the answer is not one of a hub of this version: ${issue?.message}`,
+      "see that the url is a hub's, and that it runs the same version"
+    )
+  }
+  const message = `${path}: ${issue?.message}`
+  return new CliFailure({ tag: "InvalidCommand", message, fields: { path }, exitCode: 2 })
 }

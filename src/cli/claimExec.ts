@@ -11,13 +11,14 @@ import { startCommand } from "./ChildCommand.js"
 import { type Client, clientOf, explainFailure, findHub } from "./Client.js"
 import { type CliFailure, usage } from "./CliFailure.js"
 import { choosing, nextOf } from "./claimGrants.js"
+import { id as anId, pathTo } from "./claimOptions.js"
 import { lease, leaseOf } from "./lease.js"
 import { say } from "./output.js"
 
 export const exec = Command.make(
   "exec",
   {
-    id: Args.text({ name: "ID" }).pipe(
+    id: anId.pipe(
       Args.withDescription("the claim, unless it is --next; the command follows after --"),
       Args.optional
     ),
@@ -36,7 +37,7 @@ export const exec = Command.make(
       const client = yield* clientOf(hub)
       const grant: Grant = yield* id === undefined
         ? client.claims.claimNext({ payload })
-        : client.claims.claim({ path: { id }, payload })
+        : client.claims.claim({ path: pathTo({ id }), payload })
       const variables = {
         MOUND_CLAIM: grant.id,
         MOUND_FENCING_TOKEN: String(grant.token),
@@ -62,7 +63,7 @@ const work = (
   variables: { readonly [name: string]: string }
 ): Effect.Effect<number, CliFailure> =>
   Effect.gen(function* () {
-    const path = { id }
+    const path = pathTo({ id })
     const token = Offset.make(grant.token)
     const release = (reason: string) => tell(claims.release({ path, payload: { token, reason } }))
     const child = yield* startCommand(command, variables).pipe(

@@ -4,7 +4,7 @@ import { Effect, Option } from "effect"
 import { Offset } from "../events/Event.js"
 import { ask, asking, given } from "./ask.js"
 import { type CliFailure, usage } from "./CliFailure.js"
-import { id, requiredReason, tokenOf } from "./claimOptions.js"
+import { id, pathTo, requiredReason, tokenOf } from "./claimOptions.js"
 import { durationOf, optionalText } from "./common.js"
 import { type LeaseOptions, lease, leaseOf } from "./lease.js"
 
@@ -20,7 +20,7 @@ export const take = Command.make(
     ask(
       options,
       Effect.map(leaseOf(options), (fields) => ({ ...fields, preclaim: options.preclaim })),
-      ({ claims }, payload) => claims.claim({ path: options, payload }),
+      ({ claims }, payload) => claims.claim({ path: pathTo(options), payload }),
       tokenOf
     )
 ).pipe(Command.withDescription("claim a mark by name; prints the token"))
@@ -95,7 +95,7 @@ export const reclaim = Command.make(
         const { expect: expectedToken, reason, force } = options
         return { ...fields, expectedToken, reason, force }
       }),
-      ({ claims }, payload) => claims.reclaim({ path: options, payload }),
+      ({ claims }, payload) => claims.reclaim({ path: pathTo(options), payload }),
       tokenOf
     )
 ).pipe(Command.withDescription("take a claim over from a holder whose lease is over; prints the token"))

@@ -2,7 +2,7 @@
 import { Command, Options } from "@effect/cli"
 import { Effect } from "effect"
 import { ask, asking, given } from "./ask.js"
-import { id, stateOf, token, tokenOf } from "./claimOptions.js"
+import { id, pathTo, stateOf, token, tokenOf } from "./claimOptions.js"
 import { durationOf, optionalText } from "./common.js"
 import { lease, leaseOf, peer } from "./lease.js"
 
@@ -21,7 +21,7 @@ const offer = Command.make(
       Effect.map(durationOf("for", options.for), (offerMs) =>
         given({ token: options.token, to: options.to, offerMs })
       ),
-      ({ claims }, payload) => claims.offerHandoff({ path: options, payload }),
+      ({ claims }, payload) => claims.offerHandoff({ path: pathTo(options), payload }),
       stateOf
     )
 ).pipe(Command.withDescription("offer your claim to one peer"))
@@ -30,7 +30,7 @@ const accept = Command.make("accept", { id, ...lease, ...asking }, (options) =>
   ask(
     options,
     leaseOf(options),
-    ({ claims }, payload) => claims.acceptHandoff({ path: options, payload }),
+    ({ claims }, payload) => claims.acceptHandoff({ path: pathTo(options), payload }),
     tokenOf
   )
 ).pipe(Command.withDescription("take a claim that is offered to you; prints your token"))
@@ -39,7 +39,7 @@ const decline = Command.make("decline", { id, as: peer, ...asking }, (options) =
   ask(
     options,
     { peer: options.as },
-    ({ claims }, payload) => claims.declineHandoff({ path: options, payload }),
+    ({ claims }, payload) => claims.declineHandoff({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("leave a claim that is offered to you with its holder"))
@@ -48,7 +48,7 @@ const withdraw = Command.make("withdraw", { id, token, ...asking }, (options) =>
   ask(
     options,
     { token: options.token },
-    ({ claims }, payload) => claims.withdrawHandoff({ path: options, payload }),
+    ({ claims }, payload) => claims.withdrawHandoff({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("take your offer back"))

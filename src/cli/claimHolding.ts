@@ -2,14 +2,14 @@
 import { Command, Options } from "@effect/cli"
 import { Effect } from "effect"
 import { ask, asking, given, jsonOf } from "./ask.js"
-import { id, reason, requiredReason, stateOf, token } from "./claimOptions.js"
+import { id, pathTo, reason, requiredReason, stateOf, token } from "./claimOptions.js"
 import { durationOf, optionalText } from "./common.js"
 
 export const renew = Command.make("renew", { id, token, ...asking }, (options) =>
   ask(
     options,
     { token: options.token },
-    ({ claims }, payload) => claims.renew({ path: options, payload }),
+    ({ claims }, payload) => claims.renew({ path: pathTo(options), payload }),
     ({ expiresAt }) => (expiresAt === null ? "forever" : new Date(expiresAt).toISOString())
   )
 ).pipe(Command.withDescription("keep a claim; prints until when"))
@@ -18,7 +18,7 @@ export const verify = Command.make("verify", { id, token, ...asking }, (options)
   ask(
     options,
     { token: options.token },
-    ({ claims }, payload) => claims.verify({ path: options, payload }),
+    ({ claims }, payload) => claims.verify({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("say whether a token is current; exit code 1 when it is not"))
@@ -27,7 +27,7 @@ export const release = Command.make("release", { id, token, reason, ...asking },
   ask(
     options,
     given({ token: options.token, reason: options.reason }),
-    ({ claims }, payload) => claims.release({ path: options, payload }),
+    ({ claims }, payload) => claims.release({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("give a claim back; the attempt does not count"))
@@ -47,7 +47,7 @@ export const complete = Command.make(
       Effect.map(jsonOf("result", options.result), (result) =>
         given({ token: options.token, summary: options.summary, result })
       ),
-      ({ claims }, payload) => claims.complete({ path: options, payload }),
+      ({ claims }, payload) => claims.complete({ path: pathTo(options), payload }),
       stateOf
     )
 ).pipe(Command.withDescription("finish the work for good"))
@@ -68,7 +68,7 @@ export const fail = Command.make(
       Effect.map(durationOf("retry-after", options.retryAfter), (retryAfterMs) =>
         given({ token: options.token, reason: options.reason, retry: !options.noRetry, retryAfterMs })
       ),
-      ({ claims }, payload) => claims.fail({ path: options, payload }),
+      ({ claims }, payload) => claims.fail({ path: pathTo(options), payload }),
       stateOf
     )
 ).pipe(Command.withDescription("say that the work failed; it is offered again, unless attempts are used up"))

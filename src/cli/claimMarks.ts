@@ -2,7 +2,7 @@
 import { Command, Options } from "@effect/cli"
 import { Effect } from "effect"
 import { ask, asking, given, jsonOf } from "./ask.js"
-import { id, reason, requiredReason, stateOf, token } from "./claimOptions.js"
+import { id, pathTo, reason, requiredReason, stateOf, token } from "./claimOptions.js"
 import { optionalInteger, optionalText } from "./common.js"
 import { localTime, table } from "./output.js"
 
@@ -33,7 +33,7 @@ export const deposit = Command.make(
 ).pipe(Command.withDescription("leave a mark, or publish it anew; prints the event's offset"))
 
 export const inflate = Command.make("inflate", { id, ...asking }, (options) =>
-  ask(options, {}, ({ claims }, payload) => claims.inflate({ path: options, payload }), stateOf)
+  ask(options, {}, ({ claims }, payload) => claims.inflate({ path: pathTo(options), payload }), stateOf)
 ).pipe(Command.withDescription("raise a mark's floor by one"))
 
 export const revoke = Command.make(
@@ -43,7 +43,7 @@ export const revoke = Command.make(
     ask(
       options,
       given({ reason: options.reason, token: options.token }),
-      ({ claims }, payload) => claims.revoke({ path: options, payload }),
+      ({ claims }, payload) => claims.revoke({ path: pathTo(options), payload }),
       stateOf
     )
 ).pipe(Command.withDescription("take a claim from its holder; the mark is open again"))
@@ -52,7 +52,7 @@ export const reopen = Command.make("reopen", { id, reason: requiredReason, ...as
   ask(
     options,
     { reason: options.reason },
-    ({ claims }, payload) => claims.reopen({ path: options, payload }),
+    ({ claims }, payload) => claims.reopen({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("let settled work be claimed again"))
@@ -61,7 +61,7 @@ export const evaporate = Command.make("evaporate", { id, reason, ...asking }, (o
   ask(
     options,
     given({ reason: options.reason }),
-    ({ claims }, payload) => claims.evaporate({ path: options, payload }),
+    ({ claims }, payload) => claims.evaporate({ path: pathTo(options), payload }),
     stateOf
   )
 ).pipe(Command.withDescription("remove a mark that nobody leases"))
@@ -123,7 +123,7 @@ export const show = Command.make("show", { id, at, ...asking }, (options) =>
   ask(
     options,
     given({ at: options.at }),
-    ({ claims }, urlParams) => claims.show({ path: options, urlParams }),
+    ({ claims }, urlParams) => claims.show({ path: pathTo(options), urlParams }),
     (row) => JSON.stringify(row, null, 2)
   )
 ).pipe(Command.withDescription("one claim whole"))
