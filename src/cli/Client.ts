@@ -92,10 +92,32 @@ export const explainFailure = (error: unknown): CliFailure => {
     return new CliFailure({ tag: _tag, message, fix, fields, exitCode: _tag === "InvalidCommand" ? 2 : 1 })
   }
   if (ParseResult.isParseError(error)) return explainParseError(error)
-  const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
-  if (_tag === "RequestError" && reason === "Transport") return notRunning("the hub does not answer")
-  return toCliFailure(error)
+  return explainTransport(error) ?? toCliFailure(error)
 }
+
+/** A connection that is refused has asked for nothing; one that breaks leaves open what became of the request. */
+const explainTransport = (error: unknown): CliFailure | undefined => {
+  const { _tag, reason, cause } = error as {
+    readonly _tag?: string
+    readonly reason?: string
+    readonly cause?: { readonly cause?: { readonly code?: string } }
+  }
+  if (_tag !== "RequestError" || reason !== "Transport") return undefined
+  if (unsent.has(cause?.cause?.code ?? "")) return notRunning("the hub does not answer")
+  return failed(
+    "OutcomeUnknown",
+    "the connection broke before the hub had answered: whether it was done is unknown",
+    "look before you repeat it: mound claim show, or mound journal tail"
+  )
+}
+
+const unsent: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN"
+])
 
 /** Either the request was not made, for a field of ours; or the answer as a whole is nothing that a hub says. */
 const explainParseError = (error: ParseResult.ParseError): CliFailure => {

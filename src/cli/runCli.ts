@@ -48,17 +48,25 @@ const run = (binary: Binary, words: ReadonlyArray<string>) =>
     const { root, start } = yield* load(binary, own)
     const { name, path, verbs } = find(binary, root, own)
     const rest = own.slice(path.length)
-    const help = yield* helpOf(binary, root, path)
     if (rest.includes("--help") || rest.includes("-h") || (verbs.length > 0 && rest.length === 0)) {
-      return yield* print(helpText(name, help, verbs))
+      return yield* print(yield* helpFor(binary, own))
     }
     const fix = `see ${name} --help`
     if (verbs.length > 0) return yield* usage(`${name} has no verb ${rest[0]}`, fix)
-    yield* Effect.mapError(quietly(start(["", "", ...own])), (error) => {
-      if (!ValidationError.isValidationError(error)) return error
-      const unknown = unknownOption(optionsOf(help), rest)
-      return usage(unknown === undefined ? textOf(error.error) : `${name} has no option ${unknown}`, fix)
-    })
+    yield* Effect.catchIf(quietly(start(["", "", ...own])), ValidationError.isValidationError, ({ error }) =>
+      Effect.flatMap(helpOf(binary, root, path), (help) => {
+        const unknown = unknownOption(optionsOf(help), rest)
+        return usage(unknown === undefined ? textOf(error) : `${name} has no option ${unknown}`, fix)
+      })
+    )
+  })
+
+/** The help of the command that these words lead to. */
+export const helpFor = (binary: Binary, words: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { root } = yield* load(binary, words)
+    const { name, path, verbs } = find(binary, root, words)
+    return helpText(name, yield* helpOf(binary, root, path), verbs)
   })
 
 const unknownOption = (known: ReadonlySet<string>, words: ReadonlyArray<string>): string | undefined =>

@@ -1,5 +1,7 @@
+import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { helpFor } from "../../src/cli/runCli.js"
 import { run } from "../support/binaries.js"
 import { temporaryFolder } from "../support/stores.js"
 
@@ -11,64 +13,65 @@ const listed = (help: string): ReadonlyArray<string> => {
 
 /** Every verb and group, found as a person finds them: from one help to the next. */
 const helpUnder = (
-  binary: "mound" | "journal",
-  path: ReadonlyArray<string>,
-  cwd: string
-): Effect.Effect<ReadonlyArray<readonly [call: string, help: string]>> =>
+  path: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<readonly [call: string, help: string]>, unknown, NodeContext.NodeContext> =>
   Effect.gen(function* () {
-    const { code, stdout, stderr } = yield* run(binary, [...path, "--help"], { cwd })
-    expect([path, code, stderr]).toEqual([path, 0, ""])
-    const below = yield* Effect.forEach(listed(stdout), (verb) => helpUnder(binary, [...path, verb], cwd), {
-      concurrency: 3
-    })
-    return [[[binary, ...path].join(" "), stdout] as const, ...below.flat()]
+    const help = yield* helpFor("mound", path)
+    const below = yield* Effect.forEach(listed(help), (verb) => helpUnder([...path, verb]))
+    return [[["mound", ...path].join(" "), help] as const, ...below.flat()]
   })
 
 describe("--help", () => {
-  it.scopedLive("says of every verb how it is called by its whole name, and what it does", () =>
-    Effect.gen(function* () {
-      const helps = new Map(yield* helpUnder("mound", [], yield* temporaryFolder))
-      for (const [call, help] of helps) {
-        const [first, , usage] = help.split("\n")
-        expect(first).toMatch(new RegExp(`^${call}: \\S.*`))
-        expect(usage).toMatch(new RegExp(`^usage: ${call} `))
-        expect(help).not.toMatch(/undefined|This setting|A user-defined/)
-      }
-      const verbs = [
-        ...[
-          "dev",
-          "claim",
-          "claim deposit",
-          "claim list",
-          "claim show",
-          "claim take",
-          "claim next",
-          "claim exec"
-        ],
-        ...["claim renew", "claim verify", "claim release", "claim complete", "claim fail", "claim reclaim"],
-        ...["claim handoff offer", "claim handoff accept", "claim handoff decline", "claim handoff withdraw"],
-        ...["claim inflate", "claim revoke", "claim reopen", "claim evaporate", "ledger sweep"],
-        ...["replay", "tail", "show", "verify", "rebuild", "export", "import"].map(
-          (verb) => `journal ${verb}`
-        )
-      ]
-      expect(verbs.filter((verb) => !helps.has(`mound ${verb}`))).toEqual([])
-    })
-  )
-
-  it.scopedLive("offers --json with every verb that answers", () =>
-    Effect.gen(function* () {
-      const cwd = yield* temporaryFolder
-      const verbs = [["claim", "exec"], ["claim", "handoff", "accept"], ["ledger", "sweep"], ["dev"]]
-      for (const path of [...verbs, ["journal", "export"], ["journal", "tail"]]) {
-        expect((yield* run("mound", [...path, "--help"], { cwd })).stdout).toContain("--json")
-      }
-    })
+  it.scopedLive(
+    "says of every verb how it is called by its whole name, what it does, and that it has --json",
+    () =>
+      Effect.gen(function* () {
+        const helps = new Map(yield* Effect.provide(helpUnder([]), NodeContext.layer))
+        for (const [call, help] of helps) {
+          const [first, , usage] = help.split("\n")
+          expect(first).toMatch(new RegExp(`^${call}: \\S.*`))
+          expect(usage).toMatch(new RegExp(`^usage: ${call} `))
+          expect(help).not.toMatch(/undefined|This setting|A user-defined/)
+          expect([call, /--json|VERB/.test(help)]).toEqual([call, true])
+        }
+        const verbs = [
+          ...[
+            "dev",
+            "claim",
+            "claim deposit",
+            "claim list",
+            "claim show",
+            "claim take",
+            "claim next",
+            "claim exec"
+          ],
+          ...[
+            "claim renew",
+            "claim verify",
+            "claim release",
+            "claim complete",
+            "claim fail",
+            "claim reclaim"
+          ],
+          ...[
+            "claim handoff offer",
+            "claim handoff accept",
+            "claim handoff decline",
+            "claim handoff withdraw"
+          ],
+          ...["claim inflate", "claim revoke", "claim reopen", "claim evaporate", "ledger sweep"],
+          ...["replay", "tail", "show", "verify", "rebuild", "export", "import"].map(
+            (verb) => `journal ${verb}`
+          )
+        ]
+        expect(verbs.filter((verb) => !helps.has(`mound ${verb}`))).toEqual([])
+      })
   )
 
   it.scopedLive("names what must be given, and lists the rest", () =>
     Effect.gen(function* () {
-      const { stdout } = yield* run("mound", ["claim", "handoff", "offer", "-h"])
+      const { code, stdout, stderr } = yield* run("mound", ["claim", "handoff", "offer", "-h"])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
       expect(stdout).toContain("usage: mound claim handoff offer <ID> --token integer --to text [OPTIONS]\n")
       expect(stdout).toMatch(/^ {2}--for text +how long the offer stands, such as 1m$/m)
       const { stdout: own } = yield* run("journal", ["show", "--help"])
@@ -97,13 +100,10 @@ describe("--help", () => {
 describe("a slip on the command line", () => {
   const slips: ReadonlyArray<readonly [words: ReadonlyArray<string>, message: string, help: string]> = [
     [["clam"], "mound has no verb clam", "mound"],
-    [["claim", "tak", "x"], "mound claim has no verb tak", "mound claim"],
     [["claim", "handoff", "ofer"], "mound claim handoff has no verb ofer", "mound claim handoff"],
     [["claim", "take", "x", "--az", "p"], "mound claim take has no option --az", "mound claim take"],
     [["claim", "take", "x"], "'--as'", "mound claim take"],
-    [["claim", "take", "--as", "p"], "<ID>", "mound claim take"],
     [["claim", "take", "x", "y", "--as", "p"], "'y'", "mound claim take"],
-    [["claim", "renew", "x", "--token", "five"], "'five'", "mound claim renew"],
     [["claim", "list", "--state", "opne"], "open, held, held.active", "mound claim list"],
     [
       ["journal", "replay", "--untill", "3"],

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, type RequestListener } from "node:http"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -7,17 +7,18 @@ import { end, filesIn, moundIn, run, startDev, workspaceFolder } from "../suppor
 import { eventsIn } from "../support/hubs.js"
 import { temporaryFolder } from "../support/stores.js"
 
-/** The port of a server that answers 200 to anything, and is no hub. */
-const stranger = Effect.acquireRelease(
-  Effect.async<{ readonly port: number; readonly close: () => void }>((resume) => {
-    const server = createServer((_, response) => response.end("hello"))
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { readonly port: number }
-      resume(Effect.succeed({ port, close: () => server.close() }))
-    })
-  }),
-  ({ close }) => Effect.sync(close)
-).pipe(Effect.map(({ port }) => port))
+/** The port of a server that is no hub. */
+const serverThat = (answer: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.async<{ readonly port: number; readonly close: () => void }>((resume) => {
+      const server = createServer(answer)
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as { readonly port: number }
+        resume(Effect.succeed({ port, close: () => server.close() }))
+      })
+    }),
+    ({ close }) => Effect.sync(close)
+  ).pipe(Effect.map(({ port }) => port))
 
 const verbs: ReadonlyArray<ReadonlyArray<string>> = [
   ["claim", "list"],
@@ -30,11 +31,10 @@ describe("a verb that needs a hub", () => {
   it.scopedLive("starts none: it says that none runs and how to start one, exit code 1", () =>
     Effect.gen(function* () {
       const workspace = yield* workspaceFolder()
-      for (const [verb = "", ...words] of verbs) {
-        const failed = yield* moundIn(workspace)(verb, "--json", ...words)
-        const plain = yield* moundIn(workspace)(verb, ...words)
-        expect([words, failed.code, plain.code, plain.stdout]).toEqual([words, 2, 1, ""])
-        expect(plain.stderr).toBe(
+      for (const words of verbs) {
+        const failed = yield* moundIn(workspace)(...words)
+        expect([words, failed.code, failed.stdout]).toEqual([words, 1, ""])
+        expect(failed.stderr).toBe(
           `mound: no hub runs in ${join(workspace, ".mound")}\nfix: start it: mound dev\n`
         )
       }
@@ -91,7 +91,7 @@ describe("a verb that needs a hub", () => {
       const deposit = ["claim", "deposit", "w1", "--stance", "s", "--base", "1"]
       expect((yield* moundIn(workspace)(...deposit)).code).toBe(1)
       expect(yield* eventsIn(other)).toHaveLength(3)
-      const port = yield* stranger
+      const port = yield* serverThat((_, response) => response.end("hello"))
       writeFileSync(path, JSON.stringify({ ...file, url: `http://127.0.0.1:${port}` }))
       expect((yield* moundIn(workspace)(...deposit)).stderr).toContain("does not answer")
     })
@@ -108,9 +108,28 @@ describe("a verb that needs a hub", () => {
       expect(
         (yield* run("mound", ["claim", "list"], { cwd, env: { MOUND_WORKSPACE: workspace } })).code
       ).toBe(0)
-      const nobody = yield* run("mound", ["claim", "list", "--url", "http://127.0.0.1:9"], { cwd })
+      const nobody = yield* run("mound", ["claim", "list", "--url", "http://127.0.0.1:2"], { cwd })
       expect(nobody).toMatchObject({ code: 1, stdout: "" })
-      expect(nobody.stderr).toContain("the hub does not answer")
+      expect(nobody.stderr).toContain("fix: start it: mound dev")
     })
+  )
+
+  it.scopedLive(
+    "does not say that nothing happened when the connection breaks, or the answer is not a hub's",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* temporaryFolder
+        const sweep = (port: number) =>
+          run("mound", ["ledger", "sweep", "--json", "--url", `http://127.0.0.1:${port}`], { cwd })
+        const broken = yield* sweep(yield* serverThat((_, response) => response.destroy()))
+        expect(broken.code).toBe(1)
+        expect(JSON.parse(broken.stdout)).toMatchObject({ _tag: "OutcomeUnknown", fix: expect.any(String) })
+        const other = yield* sweep(yield* serverThat((_, response) => response.end("hello")))
+        expect(other.code).toBe(1)
+        expect(JSON.parse(other.stdout)).toMatchObject({
+          _tag: "AnswerNotUnderstood",
+          fix: expect.any(String)
+        })
+      })
   )
 })
