@@ -1,7 +1,10 @@
 /** The hub as the command line sees it: a typed client of `http/api.ts` at the url that `hub.json` or an option names. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Effect, Option, ParseResult, Schema } from "effect"
 import { environment } from "../config/process.js"
 import { api, Failure } from "../http/api.js"

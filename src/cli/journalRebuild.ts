@@ -3,7 +3,6 @@ import { Args, Command } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { rebuildStopped } from "../hub/rebuildStopped.js"
 import { projections } from "../replay/installed.js"
-import { connect, explainFailure } from "./Client.js"
 import { usage } from "./CliFailure.js"
 import { json, stateDirOf, workspace } from "./common.js"
 import { journalIn } from "./journalStore.js"
@@ -44,8 +43,12 @@ export const rebuild = Command.make(
     })
 ).pipe(Command.withDescription("make projections anew from the journal; asks the hub if it runs"))
 
+/** The client is loaded here: the other journal verbs answer sooner without it. */
 const rebuildInHub = (workspace: Option.Option<string>, names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const { hub } = yield* connect({ workspace, url: Option.none() })
-    return yield* Effect.forEach(names, (name) => hub.rebuild({ path: { name } }))
-  }).pipe(Effect.mapError(explainFailure))
+    const { connect, explainFailure } = yield* Effect.promise(() => import("./Client.js"))
+    return yield* Effect.gen(function* () {
+      const { hub } = yield* connect({ workspace, url: Option.none() })
+      return yield* Effect.forEach(names, (name) => hub.rebuild({ path: { name } }))
+    }).pipe(Effect.mapError(explainFailure))
+  })

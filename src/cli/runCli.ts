@@ -1,6 +1,6 @@
 /** Runs the command line: finds the verb, tells what failed and what to do about it, and sets the exit code. */
 import { CliConfig, Command, CommandDescriptor, ValidationError } from "@effect/cli"
-import { NodeContext } from "@effect/platform-node"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { Cause, Console, Effect, Exit, Logger, LogLevel } from "effect"
 import { version } from "../version.js"
 import { type CliFailure, toCliFailure, usage } from "./CliFailure.js"
