@@ -2,15 +2,17 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
-import type { ClaimState } from "../../src/actors/claim/ClaimIndex.js"
+import { ClaimIndex, type ClaimState } from "../../src/actors/claim/ClaimIndex.js"
 import { claimHistory } from "../../src/actors/claim/claimKind.js"
 import { idOf, type RecordedEvent } from "../../src/events/Event.js"
 import { Journal } from "../../src/events/Journal.js"
 import { SqliteStore } from "../../src/events/SqliteStore.js"
 import { Writer } from "../../src/events/Writer.js"
+import { readSeed } from "../../src/hub/lifecycle.js"
 import { claims } from "../../src/projections/claims.js"
 import { LiveRows } from "../../src/projections/LiveRows.js"
 import { type Row, RowFold } from "../../src/projections/Projection.js"
+import { Projector } from "../../src/projections/Projector.js"
 import { histories, take } from "../support/claimSteps.js"
 import { Ledger } from "../support/ledger.js"
 import { temporaryFolder } from "../support/stores.js"
@@ -49,7 +51,41 @@ describe("after any history, the projection claims", () => {
         yield* live.compare([fold])
         expect(live.differences).toEqual([])
       }).pipe(Effect.provide(store)),
-    { fastCheck: { numRuns: 20 } }
+    { fastCheck: { numRuns: 12 } }
+  )
+
+  it.effect.prop(
+    "is at any moment enough for the index of all claims to go on from after a restart",
+    [histories],
+    ([steps]) =>
+      Effect.gen(function* () {
+        const { read } = yield* Projector
+        const ledger = new Ledger()
+        let appended = 0
+        for (const step of steps) {
+          take(ledger, step)
+          const { events, kind, now } = ledger
+          if (events.length < appended + 3) continue
+          yield* append(events.slice(appended), [64])
+          appended = events.length
+          const restarted = new ClaimIndex()
+          restarted.seed(yield* readSeed(read))
+          expect(told(restarted, now)).toEqual(told(kind.index, now))
+        }
+      }).pipe(Effect.provide(store)),
+    { fastCheck: { numRuns: 12 } }
+  )
+})
+
+/** All that an index can be asked. */
+const told = (index: ClaimIndex, now: number) => ({
+  counts: new Map([...index.counts].filter(([, count]) => count > 0)),
+  listed: index.listed,
+  leased: index.leased().toSorted((a, b) => a.id.localeCompare(b.id)),
+  strongest: ["", "a", "b", "c"].flatMap((prefix) =>
+    [now, now + 2_500, now + 60_000].map((at) =>
+      index.strongest({ weights: undefined, minScore: -10, prefix }, at)
+    )
   )
 })
 

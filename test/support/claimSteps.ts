@@ -28,14 +28,17 @@ const taker = {
   graceMs: fc.constantFrom(0, 1_000, 5_000)
 }
 
+/** Numbers of a size that matters: those of `fc.double` are mostly next to nothing. */
+const tenths = (min: number, max: number) => fc.integer({ min, max }).map((n) => n / 10)
+
 /** Any text that JSON can carry: half a surrogate pair and a zero byte too. */
 const anyText = fc.string({ unit: fc.constantFrom("a", "é", "😀", "\ud800", "\udc00", "\0", '"') })
 
 const marks = fc
   .record({
     stanceTarget: fc.oneof(fc.constantFrom("review", "build", ""), anyText),
-    baseIntensity: fc.double({ min: -5, max: 5, noNaN: true }),
-    decayRate: fc.double({ min: 0, max: 2, noNaN: true }),
+    baseIntensity: tenths(-20, 50),
+    decayRate: tenths(0, 20),
     inflations: fc.nat({ max: 3 }),
     payload: fc.jsonValue()
   })
@@ -66,7 +69,7 @@ const commands: fc.Arbitrary<ClaimCommand> = fc.oneof(
   of("ReleaseClaim", { token }),
   { weight: 2, arbitrary: of("CompleteClaim", { token }) },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: of("FailClaim", { token, reason, retry: fc.boolean(), retryAfterMs: fc.nat({ max: 5_000 }) }, [
       "token",
       "reason",
@@ -97,7 +100,7 @@ const next = of(
   {
     ...taker,
     stances: fc.oneof(fc.constant(["review"]), fc.constant({ build: 0.5, review: 1 })),
-    minScore: fc.double({ min: -1, max: 2, noNaN: true })
+    minScore: tenths(-10, 20)
   },
   ["peer"]
 )

@@ -269,6 +269,10 @@ describe("deadlines of a claim", () => {
     expect(due(active.and(offered("bob", 2, 10_000)))).toMatchObject([
       { id: "offer", dueAt: now + 10_000, event: { type: "HandoffLapsed", token: 2, to: "bob" } }
     ])
+    for (const closed of [declined(), transferred()]) {
+      expect(due(active.and(offered(), closed)).map(({ id }) => id)).toEqual(["lease"])
+    }
+    expect(due(active.and(offered(), completed()))).toEqual([])
   })
 
   it("are none for a claim that is held for ever, nor once a claim has ended", () => {

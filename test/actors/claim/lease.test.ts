@@ -71,11 +71,11 @@ describe("a lease", () => {
     Effect.gen(function* () {
       yield* publish("a")
       const token = tokenOf(yield* send("a", take("ann")))
-      yield* TestClock.adjust(59_999)
-      const renewing = yield* Effect.fork(send("a", { type: "RenewClaim", token }))
-      // Renewal and deadline wait for the same turn, the renewal first.
-      yield* TestClock.adjust(1)
+      yield* pass(59_500)
+      // One step of the clock wakes both, the renewal first.
+      const renewing = yield* Effect.fork(Effect.delay(send("a", { type: "RenewClaim", token }), 499))
       yield* turns
+      yield* pass(500)
       expect((yield* Fiber.join(renewing)).state.name).toBe("held.active")
       yield* pass(59_000)
       expect(yield* recordedTypes).toEqual(["PheromoneDeposited", "ClaimGranted", "ClaimRenewed"])

@@ -1,6 +1,8 @@
 import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Effect, Exit, TestClock } from "effect"
 import type { ClaimCommand } from "../../../src/actors/claim/ClaimCommand.js"
+import { readSeed } from "../../../src/hub/lifecycle.js"
+import { Projector } from "../../../src/projections/Projector.js"
 import {
   bootClaims,
   type Claims,
@@ -107,6 +109,40 @@ describe("a restart", () => {
       yield* send("a", { type: "ClaimWork", peer: "ann", ttlMs: 5_000, graceMs: 60_000 })
       yield* pass(5_000)
       expect((yield* recorded).at(-1)).toMatchObject({ type: "ClaimGraceStarted", at: 5_000 })
+    })
+  )
+
+  withStore("knows what is open, how strong it is and what must wait, and how much each peer holds", () =>
+    Effect.gen(function* () {
+      const rules = { maxHeldPerPeer: 1 }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { publish, send } = yield* bootClaims(rules)
+          yield* publish("fading", { baseIntensity: 3, decayRate: 1 })
+          yield* publish("inflated")
+          yield* send("inflated", { type: "InflatePheromone" })
+          yield* publish("failed", { baseIntensity: 9 })
+          const token = tokenOf(yield* send("failed", take("bob")))
+          yield* send("failed", { type: "FailClaim", token, reason: "r", retryAfterMs: 30_000 })
+          yield* publish("held")
+          yield* send("held", take("ann"))
+        })
+      )
+      yield* TestClock.adjust(10_000)
+      const { kind, send } = yield* bootClaims(rules)
+      kind.index.seed(yield* readSeed((yield* Projector).read))
+      const next = (peer: string) =>
+        Effect.map(Effect.exit(send(undefined, { type: "ClaimNext", peer })), (exit) =>
+          Exit.isSuccess(exit) ? exit.value.stream : reasonOf(exit)
+        )
+      expect(yield* next("ann")).toBe("QuotaReached")
+      expect(yield* next("cid")).toBe("claim/inflated")
+      expect(yield* next("dan")).toBe("claim/fading")
+      expect(yield* next("eve")).toBe("NoneOpen")
+      yield* pass(20_000)
+      expect(yield* next("eve")).toBe("claim/failed")
+      expect(kind.index.listed).toBe(4)
+      expect(kind.index.count("held.active", "held.grace")).toBe(4)
     })
   )
 })
