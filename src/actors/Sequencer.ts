@@ -112,6 +112,8 @@ export class Sequencer {
       if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
       yield* Fiber.interrupt(deciding)
       if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
+      // Only now: until the next turn was decided, repeats of this one's commands could still be set aside.
+      this.options.queue.putFirst(turn.deferred.splice(0))
       this.#committing = undefined
       yield* this.options.actors.saveSnapshots
       this.#passivate()
@@ -131,7 +133,7 @@ export class Sequencer {
     actors.committed(changes)
     turn.publish(recorded, onRefused)
     onCommitted(changes)
-    queue.putFirst([...turn.deferred, ...this.#waitingRoom.letThrough(changes)])
+    queue.putFirst(this.#waitingRoom.letThrough(changes))
   }
 
   /** Decides a turn; undefined when the store could not be read, and everybody has been told so. */
@@ -145,12 +147,17 @@ export class Sequencer {
     )
   }
 
-  /** What was decided on top of a turn that failed is decided anew, on the states that are put back or turn out to hold. */
+  /**
+   * What was decided on top of a turn that failed, and what waits because of it, is decided anew: on the states that are put back or
+   * turn out to hold.
+   */
   #settleFailure(turn: Turn, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     const next = this.#decided
     this.#decided = undefined
     next?.putBack()
-    this.options.queue.putFirst([...turn.deferred.splice(0), ...(next?.envelopes ?? [])])
+    // What waits may be waiting for what did not happen.
+    const waiting = this.#waitingRoom.removeWhere(() => true).map(({ envelope }) => envelope)
+    this.options.queue.putFirst([...waiting, ...(next?.envelopes ?? [])])
     const failure = Cause.squash(cause)
     if (failure instanceof JournalUnavailable) return this.#reconcile(turn, failure)
     turn.putBack()
