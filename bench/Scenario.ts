@@ -39,8 +39,8 @@ export interface Sizes {
 export const fullSizes: Sizes = {
   rounds: { warmUps: 1, counted: 5 },
   longRounds: { warmUps: 1, counted: 2 },
-  roundMs: 1_000,
-  marks: 4_000,
+  roundMs: 500,
+  marks: 2_000,
   journalEvents: 1_000_000,
   unfinished: 10_000,
   liveActors: 10_000,
