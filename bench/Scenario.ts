@@ -37,7 +37,7 @@ export interface Sizes {
 }
 
 export const fullSizes: Sizes = {
-  rounds: { warmUps: 1, counted: 5 },
+  rounds: { warmUps: 2, counted: 5 },
   longRounds: { warmUps: 1, counted: 2 },
   roundMs: 500,
   marks: 2_000,
