@@ -33,6 +33,10 @@ export interface SequencerOptions extends TurnDeciderOptions {
 
 /** Commands a turn decides at most: one commit's worth. */
 const maxTurn = 512
+/** Commands that a first half has at least: fewer are not worth a commit of their own. */
+const leastHalf = 16
+/** A disk that takes longer for a commit is better served by one large commit than by two in turn. */
+const quickCommitMs = 4
 /** Between two looks at a store that failed, and between two attempts at writing again. */
 const retryMs = 250
 const resumeMs = 1_000
@@ -48,6 +52,8 @@ export class Sequencer {
   readonly #waitingRoom = new WaitingRoom()
   readonly #decider: TurnDecider
   #passivatedAt = 0
+  /** How long the newest commit took. */
+  #commitMs = 0
 
   constructor(private readonly options: SequencerOptions) {
     this.#decider = new TurnDecider(options, this.#waitingRoom)
@@ -83,32 +89,49 @@ export class Sequencer {
   readonly run: Effect.Effect<never> = Effect.forever(
     Effect.suspend((): Effect.Effect<void> => {
       if (this.#decided) return this.#commitAndDecide(this.#decided)
-      return this.#outage ? this.#tryToResume(this.#outage) : this.#decideNext
+      return this.#outage ? this.#tryToResume(this.#outage) : this.#decideMore
     })
   )
 
-  /** Waits for commands and decides a turn of them. Interruptible only while it waits. */
-  readonly #decideNext: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
+  /**
+   * Waits for commands and decides them, on top of what is decided and not being committed yet. Interruptible only while it waits.
+   */
+  readonly #decideMore: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(this, function* () {
       yield* restore(this.#commands)
-      this.#decided = yield* this.#decide(this.options.queue.take(maxTurn))
+      this.#decided = yield* this.#decide(this.options.queue.take(this.#share), this.#decided)
     })
   )
 
-  readonly #commands: Effect.Effect<void> = Effect.async<void>((resume) =>
-    this.options.queue.onWaiting(() => resume(Effect.void))
-  ).pipe(
+  /**
+   * How many commands to decide now. While the writer rests, half of those that wait: it gets work at once and has the others decided
+   * while it is busy. Callers who all wait for one commit would come back all together, and the decider and the writer would wait for
+   * each other for ever.
+   */
+  get #share(): number {
+    const room = maxTurn - (this.#decided?.size ?? 0)
+    const rests = this.#committing === undefined && this.#commitMs < quickCommitMs
+    return rests ? Math.min(room, Math.max(leastHalf, this.options.queue.waiting >> 1)) : room
+  }
+
+  /** Completes once a command waits and the turn that is being decided has room for it. */
+  readonly #commands: Effect.Effect<void> = Effect.async<void>((resume) => {
+    const isFull = this.#decided !== undefined && this.#decided.size >= maxTurn
+    if (!isFull) this.options.queue.onWaiting(() => resume(Effect.void))
+  }).pipe(
     // What sockets have received by now hands its commands in, and shares the coming commit.
     Effect.zipRight(ioTurn)
   )
 
-  /** Commits a turn, and meanwhile decides the next one if there is something to decide. */
+  /** Commits a turn, and meanwhile decides whatever comes into the next one. */
   #commitAndDecide(turn: Turn): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       this.#decided = undefined
       this.#committing = turn
-      const deciding = yield* Effect.fork(this.#decideNext)
+      const deciding = yield* Effect.fork(Effect.forever(this.#decideMore))
+      const startedAt = this.options.now()
       const exit = yield* Effect.exit(this.#append(turn))
+      this.#commitMs = this.options.now() - startedAt
       if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
       yield* Fiber.interrupt(deciding)
       if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
@@ -136,12 +159,13 @@ export class Sequencer {
     queue.putFirst(this.#waitingRoom.letThrough(changes))
   }
 
-  /** Decides a turn; undefined when the store could not be read, and everybody has been told so. */
-  #decide(envelopes: ReadonlyArray<Envelope>): Effect.Effect<Turn | undefined> {
-    return Effect.catchAll(this.#decider.decide(envelopes, this.#committing), (unavailable) =>
+  /** Decides commands into a turn, a new one or one under way; undefined when the store could not be read, and everybody has been told so. */
+  #decide(envelopes: ReadonlyArray<Envelope>, underWay?: Turn): Effect.Effect<Turn | undefined> {
+    const turn = Effect.suspend(() => this.#decider.decide(envelopes, this.#committing, underWay))
+    return Effect.catchAll(turn, (unavailable) =>
       Effect.sync(() => {
         this.#beginOutage(unavailable)
-        this.#refuseAll(envelopes, readOnly(unavailable))
+        this.#refuseAll([...(underWay?.envelopes ?? []), ...envelopes], readOnly(unavailable))
         return undefined
       })
     )

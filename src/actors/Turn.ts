@@ -56,6 +56,11 @@ export class Turn {
     return (this.lastOffset + 1) as Offset
   }
 
+  /** How many commands were decided. */
+  get size(): number {
+    return this.#verdicts.length
+  }
+
   /** The commands that were decided, in order. */
   get envelopes(): ReadonlyArray<Envelope> {
     return this.#verdicts.map(({ envelope }) => envelope)

@@ -39,26 +39,25 @@ export class TurnDecider {
   ) {}
 
   /**
-   * Decides commands in order, on top of the turn that is being committed if there is one. They are to be answered once both are
-   * committed. Fails only when actors cannot be loaded; then nothing has moved.
+   * Decides commands in order, into a new turn or into one under way, on top of the turn that is being committed if there is one. They
+   * are to be answered once both are committed. Fails only when actors cannot be loaded; then everything is as before the turn.
    */
   decide(
     envelopes: ReadonlyArray<Envelope>,
-    committing: Turn | undefined
+    committing: Turn | undefined,
+    underWay: Turn | undefined
   ): Effect.Effect<Turn, JournalUnavailable> {
     const { actors, journal, now } = this.options
     return Effect.gen(this, function* () {
-      const turn = new Turn(actors, committing?.lastOffset ?? (yield* journal.head).offset)
-      const repeats = yield* this.#findRepeats(envelopes)
-      yield* actors.ensure(addresses(envelopes), now())
-      const decideAll = Effect.forEach(
-        envelopes,
-        (envelope) => {
+      const turn = underWay ?? new Turn(actors, committing?.lastOffset ?? (yield* journal.head).offset)
+      const decideAll = Effect.gen(this, function* () {
+        const repeats = yield* this.#findRepeats(envelopes)
+        yield* actors.ensure(addresses(envelopes), now())
+        for (const envelope of envelopes) {
           const first = repeats.get(envelope.commandId)
-          return first ? this.#repeat(turn, envelope, first) : this.#decide(turn, envelope, committing)
-        },
-        { discard: true }
-      )
+          yield* first ? this.#repeat(turn, envelope, first) : this.#decide(turn, envelope, committing)
+        }
+      })
       yield* Effect.tapError(decideAll, () => Effect.sync(() => turn.putBack()))
       return turn
     })

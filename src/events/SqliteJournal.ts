@@ -77,7 +77,12 @@ const make = Effect.gen(function* () {
       const encoded = { events: batch.events.map(encodeEvent), agendas: batch.agendas ?? [] }
       const mine: Waiting = { batch, encoded, answer: undefined }
       waiting.push(mine)
-      return Effect.suspend(() => (mine.answer ? Effect.void : commit(takeGroup(waiting)))).pipe(
+      // Whoever is about to append has a turn first: a writer that never waits would commit for each of them alone.
+      const commitAll = Effect.zipRight(
+        Effect.yieldNow(),
+        Effect.suspend(() => commit(takeGroup(waiting)))
+      )
+      return Effect.suspend(() => (mine.answer ? Effect.void : commitAll)).pipe(
         committing.withPermits(1),
         Effect.onInterrupt(() => Effect.sync(() => remove(waiting, mine))),
         Effect.flatMap(() => mine.answer ?? Effect.dieMessage("an append was left without an answer"))

@@ -147,7 +147,7 @@ export const startHub = (
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
-    const server = yield* makeHubServer(parts, token)
+    const server = yield* Effect.acquireRelease(makeHubServer(parts, token), ({ close }) => close)
     boot = { ...parts, server }
 
     const told = (command: HubCommand) =>
