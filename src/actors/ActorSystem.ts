@@ -2,7 +2,7 @@
  * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
  * sequencer, the driver and the deadlines together and nothing else.
  */
-import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
+import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
 import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
@@ -59,7 +59,7 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly release: (at: number, checkClock?: Effect.Effect<void>) => Effect.Effect<void>
     /** Moves deadlines by a time that the clock skipped, and raises their floor. */
     readonly raiseFloor: (at: number, shiftMs: number) => void
-    /** Time of the last `HubReady` or `ClockJumpDetected`, from which every lease has at least one grace. */
+    /** Since when nothing has kept anybody from renewing: from then on every lease has at least one grace. */
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
@@ -147,7 +147,11 @@ const make = (options: ActorSystemOptions) =>
       onDefect: (defect) => options.onDefect?.(defect),
       resume: (outage) => {
         const resume = options.resume?.(outage)
-        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, () => {})
+        // Nobody could renew a lease meanwhile: from now on each has at least one grace.
+        const resumed: Envelope["answer"] = (exit) => {
+          if (Exit.isSuccess(exit)) raiseFloor(exit.value.at)
+        }
+        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, resumed)
       }
     })
 
@@ -196,6 +200,10 @@ const make = (options: ActorSystemOptions) =>
         )
     })
     const arm = (kind: ActorKind, state: ActorState) => deadlines.update(state, kind.graceMs?.(state))
+    const raiseFloor = (at: number, shiftMs = 0) => {
+      floorAt = at
+      deadlines.raiseFloor(at, shiftMs)
+    }
 
     // Without its sequencer a hub can do nothing: that is the one defect that must end it.
     const fatal = (cause: Cause.Cause<never>) =>
@@ -231,16 +239,12 @@ const make = (options: ActorSystemOptions) =>
       }),
       release: (at, checkClock = Effect.void) =>
         Effect.gen(function* () {
-          floorAt = at
           released = true
-          deadlines.raiseFloor(at)
+          raiseFloor(at)
           for (const state of actors.withInvocations()) drive(actors.kindOf(state.stream), state)
           yield* Effect.forkIn(deadlines.run(checkClock), scope)
         }),
-      raiseFloor: (at, shiftMs) => {
-        floorAt = at
-        deadlines.raiseFloor(at, shiftMs)
-      },
+      raiseFloor,
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
       running: driver.running,

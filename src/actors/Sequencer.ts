@@ -111,7 +111,9 @@ export class Sequencer {
       const exit = yield* Effect.exit(this.#append(turn))
       if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
       yield* Fiber.interrupt(deciding)
-      if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
+      // What was being decided just then may have met repeats of this turn's commands.
+      if (Exit.isSuccess(exit)) turn.publish(exit.value, this.options.onRefused)
+      else yield* this.#settleFailure(turn, exit.cause)
       this.#committing = undefined
       yield* this.options.actors.saveSnapshots
       this.#passivate()
@@ -131,7 +133,7 @@ export class Sequencer {
     actors.committed(changes)
     turn.publish(recorded, onRefused)
     onCommitted(changes)
-    queue.putFirst([...turn.deferred, ...this.#waitingRoom.letThrough(changes)])
+    queue.putFirst(this.#waitingRoom.letThrough(changes))
   }
 
   /** Decides a turn; undefined when the store could not be read, and everybody has been told so. */
@@ -145,16 +147,19 @@ export class Sequencer {
     )
   }
 
-  /** What was decided on top of a turn that failed is decided anew, on the states that are put back or turn out to hold. */
+  /**
+   * What was decided on top of a turn that failed, or waits because of what that led to, is decided anew, on the states that are put
+   * back or turn out to hold.
+   */
   #settleFailure(turn: Turn, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     const next = this.#decided
     this.#decided = undefined
     next?.putBack()
-    this.options.queue.putFirst([...turn.deferred.splice(0), ...(next?.envelopes ?? [])])
+    this.options.queue.putFirst([...(next?.unanswered ?? []), ...this.#waitingRoom.removeAll()])
     const failure = Cause.squash(cause)
     if (failure instanceof JournalUnavailable) return this.#reconcile(turn, failure)
     turn.putBack()
-    return this.#isolate(turn.envelopes, failure)
+    return this.#isolate(turn.unanswered, failure)
   }
 
   /** A defect met in the commit is one command's: each is tried alone, so that only the culprit fails. */
@@ -172,6 +177,7 @@ export class Sequencer {
 
   #turnAlone(envelope: Envelope): Effect.Effect<void> {
     return Effect.gen(this, function* () {
+      if (this.#outage) return this.#refuse(envelope, readOnly(this.#outage))
       this.#committing = undefined
       const turn = yield* this.#decide([envelope])
       if (!turn) return
@@ -182,11 +188,12 @@ export class Sequencer {
   }
 
   /**
-   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of
-   * this turn is answered before, unless that takes too long.
+   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of this
+   * turn is answered before, unless that takes too long. If it was not written, not even a refusal of the turn holds: it may rest
+   * on a state that never came to be.
    */
   #reconcile(turn: Turn, unavailable: JournalUnavailable): Effect.Effect<void> {
-    const { journal, now, onRefused } = this.options
+    const { journal, now } = this.options
     const [first] = turn.events
     this.#beginOutage(unavailable)
     const doubtEnds = now() + inDoubtMs
@@ -196,15 +203,14 @@ export class Sequencer {
       ),
       Effect.tapError(() => {
         this.#refuseQueued(unavailable)
-        if (now() >= doubtEnds) turn.answerInDoubt()
+        if (now() >= doubtEnds) answerInDoubt(turn)
         return Effect.sleep(retryMs)
       }),
       Effect.eventually,
       Effect.map((recorded) => {
         if (recorded.length > 0) return this.#publish(turn, recorded)
         turn.putBack()
-        turn.refuseAccepted(readOnly(unavailable))
-        turn.publish([], onRefused)
+        this.#refuseAll(turn.unanswered, readOnly(unavailable))
       })
     )
   }
@@ -222,12 +228,15 @@ export class Sequencer {
       this.#outage = undefined
       if (envelope) yield* this.#turnAlone(envelope)
       // Still failing: the outage goes on, with its own beginning and count.
-      if (this.#outage) this.#outage = outage
+      const { outage: again } = this
+      if (!again) return
+      outage.refused += again.refused
+      this.#outage = outage
     })
   }
 
   /** What is queued is not decided yet: it is refused with certainty. */
-  #refuseQueued(outage: { readonly reason: string; readonly detail: string }): void {
+  #refuseQueued(outage: Pick<Outage, "reason" | "detail">): void {
     this.#refuseAll(this.options.queue.take(Number.POSITIVE_INFINITY), readOnly(outage))
   }
 
@@ -254,13 +263,14 @@ export class Sequencer {
   }
 }
 
-const readOnly = ({
-  reason,
-  detail
-}: {
-  readonly reason: string
-  readonly detail: string
-}): SystemReason => ({
+/** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
+const answerInDoubt = (turn: Turn): void => {
+  for (const { commandId, answer } of turn.unanswered) {
+    answer(Exit.fail(new Refused({ reason: { _tag: "OutcomeUnknown", commandId } })))
+  }
+}
+
+const readOnly = ({ reason, detail }: Pick<Outage, "reason" | "detail">): SystemReason => ({
   _tag: "ReadOnly",
   reason,
   detail

@@ -31,6 +31,11 @@ export class WaitingRoom {
     return over
   }
 
+  /** Sends everybody away. */
+  removeAll(): ReadonlyArray<Envelope> {
+    return this.#waiting.splice(0).map(({ envelope }) => envelope)
+  }
+
   /** For each actor whose new state may let a command through, the first such command leaves and gets its chance. */
   letThrough(changes: ReadonlyArray<Change>): ReadonlyArray<Envelope> {
     if (this.#waiting.length === 0) return []
