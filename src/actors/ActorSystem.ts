@@ -3,7 +3,7 @@
  * sequencer, the driver and the deadlines together and nothing else.
  */
 import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
-import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
+import { idOf, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -15,6 +15,7 @@ import { makeDriver } from "./Driver.js"
 import type { ActorState } from "./fold.js"
 import { HubClock } from "./HubClock.js"
 import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
+import { makeSealer, type Origin } from "./makeSealer.js"
 import { RefusalFeed } from "./RefusalFeed.js"
 import type { Refused, SystemReason } from "./Refused.js"
 import { type Outage, Sequencer } from "./Sequencer.js"
@@ -224,16 +225,23 @@ const make = (options: ActorSystemOptions) =>
       },
       recover: Effect.gen(function* () {
         const streams = (yield* journal.agendas).map(({ stream }) => stream)
-        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) yield* actors.ensure(chunk, clock.now())
-        const recovered = streams
-          .filter((stream) => actors.isLive(stream))
-          .map((stream) => actors.state(stream))
-        for (const state of recovered) arm(actors.kindOf(state.stream), state)
+        let invocations = 0
+        let recovered = 0
+        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) {
+          yield* actors.ensure(chunk, clock.now())
+          // At once, since more of them may have a deadline than may stay in memory.
+          for (const stream of chunk.filter((each) => actors.isLive(each))) {
+            const state = actors.state(stream)
+            arm(actors.kindOf(stream), state)
+            invocations += state.invocations.length
+            recovered += 1
+          }
+        }
         return {
-          streams: recovered.length,
+          streams: recovered,
           replayed: actors.replayed,
           deadlines: deadlines.size,
-          invocations: recovered.reduce((sum, { invocations }) => sum + invocations.length, 0),
+          invocations,
           quarantined: actors.quarantined
         }
       }),
@@ -259,40 +267,3 @@ const make = (options: ActorSystemOptions) =>
       live: () => actors.size
     })
   })
-
-/** Where a command comes from. */
-type Origin = Pick<Envelope, "lane" | "by"> &
-  Partial<Pick<Envelope, "causation" | "correlation" | "deadline" | "waitUntil">> & {
-    readonly commandId?: string | undefined
-  }
-
-/** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
-const makeSealer = (prefix: string) => {
-  let sequence = 0
-  return (
-    kind: ActorKind,
-    id: string | undefined,
-    command: CommandShape,
-    { commandId: chosen, deadline, ...origin }: Origin,
-    answer: Envelope["answer"]
-  ): Envelope => {
-    sequence += 1
-    // Of fixed length, so that ids sort as they were made and their index grows at its end.
-    const commandId = chosen ?? `${prefix}-${sequence.toString(36).padStart(8, "0")}`
-    return {
-      kind,
-      stream: id === undefined ? undefined : makeStreamId(kind.name, id),
-      command,
-      commandId,
-      repeatable: chosen !== undefined,
-      causation: null,
-      correlation: commandId,
-      waitUntil: 0,
-      ...origin,
-      ...(deadline && { deadline }),
-      sequence,
-      answer,
-      cancelled: false
-    }
-  }
-}

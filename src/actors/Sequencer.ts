@@ -91,7 +91,11 @@ export class Sequencer {
   readonly #decideNext: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(this, function* () {
       yield* restore(this.#commands)
-      this.#decided = yield* this.#decide(this.options.queue.take(maxTurn))
+      const { actors, queue } = this.options
+      this.#decided = yield* this.#decide(queue.take(maxTurn))
+      queue.putFirst(
+        this.#waitingRoom.passOn((stream) => (actors.isLive(stream) ? actors.state(stream) : undefined))
+      )
     })
   )
 

@@ -105,46 +105,49 @@ const stateNames = (probes: ReadonlyArray<Exit.Exit<Outcome, Refused>>) =>
   )
 
 describe("The write path, whatever becomes of its commits", () => {
-  it.live("answers nothing but the truth, and its memory is what the journal folds to", () =>
-    Effect.promise(() =>
-      fc.assert(
-        fc.asyncProperty(story, async (given) => {
-          const { told, recorded, idle, probed } = await Effect.runPromise(live(given))
-          expect(new ChainVerifier().check(recorded)).toBeUndefined()
-          const jsonAt = new Map(recorded.map((event) => [event.offset, event.json]))
-          const states = folded(recorded)
+  it.live(
+    "answers nothing but the truth, and its memory is what the journal folds to",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(story, async (given) => {
+            const { told, recorded, idle, probed } = await Effect.runPromise(live(given))
+            expect(new ChainVerifier().check(recorded)).toBeUndefined()
+            const jsonAt = new Map(recorded.map((event) => [event.offset, event.json]))
+            const states = folded(recorded)
 
-          // What was acknowledged is there, exactly as it was told.
-          for (const { exit } of told) {
-            if (!Exit.isSuccess(exit)) continue
-            for (const event of exit.value.events) expect(jsonAt.get(event.offset)).toBe(event.json)
-            const { stream, state } = exit.value
-            const at = recorded.find((each) => each.stream === stream && each.version === state.version)
-            expect(at?.state ?? "idle").toBe(state.name)
-          }
-          // A command id appends once, whoever repeats it and however its commit went.
-          const offsetsOf = new Map<string, Array<number>>()
-          for (const { commandId, offset } of recorded.filter(({ by }) => by === "test")) {
-            offsetsOf.set(commandId, [...(offsetsOf.get(commandId) ?? []), offset])
-          }
-          for (const [commandId, offsets] of offsetsOf) {
-            expect(offsets.length).toBeLessThanOrEqual(2)
-            expect((offsets.at(-1) ?? 0) - (offsets[0] ?? 0)).toBe(offsets.length - 1)
-            const commands = told.filter(({ sent }) => sent.commandId === commandId)
-            expect(commands.some(({ exit }) => Exit.isSuccess(exit))).toBe(true)
-          }
-          // What was refused, under an id of its own, is not there.
-          for (const { sent, exit } of told) {
-            if (Exit.isSuccess(exit) || sent.commandId.startsWith("c")) continue
-            expect(offsetsOf.has(sent.commandId)).toBe(false)
-          }
-          // Memory, index and journal agree.
-          expect(stateNames(probed)).toEqual(ids.map((id) => states.get(jobStream(id))?.name))
-          const idleNow = [...states.values()].filter(({ version, name }) => version > 0 && name === "idle")
-          expect(idle).toEqual(idleNow.map(({ stream }) => stream.slice(4)).sort())
-        }),
-        { numRuns: 100 }
-      )
-    )
+            // What was acknowledged is there, exactly as it was told.
+            for (const { exit } of told) {
+              if (!Exit.isSuccess(exit)) continue
+              for (const event of exit.value.events) expect(jsonAt.get(event.offset)).toBe(event.json)
+              const { stream, state } = exit.value
+              const at = recorded.find((each) => each.stream === stream && each.version === state.version)
+              expect(at?.state ?? "idle").toBe(state.name)
+            }
+            // A command id appends once, whoever repeats it and however its commit went.
+            const offsetsOf = new Map<string, Array<number>>()
+            for (const { commandId, offset } of recorded.filter(({ by }) => by === "test")) {
+              offsetsOf.set(commandId, [...(offsetsOf.get(commandId) ?? []), offset])
+            }
+            for (const [commandId, offsets] of offsetsOf) {
+              expect(offsets.length).toBeLessThanOrEqual(2)
+              expect((offsets.at(-1) ?? 0) - (offsets[0] ?? 0)).toBe(offsets.length - 1)
+              const commands = told.filter(({ sent }) => sent.commandId === commandId)
+              expect(commands.some(({ exit }) => Exit.isSuccess(exit))).toBe(true)
+            }
+            // What was refused, under an id of its own, is not there.
+            for (const { sent, exit } of told) {
+              if (Exit.isSuccess(exit) || sent.commandId.startsWith("c")) continue
+              expect(offsetsOf.has(sent.commandId)).toBe(false)
+            }
+            // Memory, index and journal agree.
+            expect(stateNames(probed)).toEqual(ids.map((id) => states.get(jobStream(id))?.name))
+            const idleNow = [...states.values()].filter(({ version, name }) => version > 0 && name === "idle")
+            expect(idle).toEqual(idleNow.map(({ stream }) => stream.slice(4)).sort())
+          }),
+          { numRuns: 40 }
+        )
+      ),
+    120_000
   )
 })

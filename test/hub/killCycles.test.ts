@@ -15,5 +15,5 @@ describe("A hub that is killed while clients work on it", () => {
     } finally {
       removeWorkspace(workspace)
     }
-  }, 60_000)
+  }, 120_000)
 })

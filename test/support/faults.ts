@@ -11,8 +11,8 @@ export class Faults {
   /** Set while appends are held before they begin. */
   #gate: Promise<void> | undefined
   #open: (() => void) | undefined
-  /** Appends that have been asked for. */
-  appends = 0
+  /** Set while the store cannot be asked what became of a commit. */
+  isUnreadable = false
 
   hold(): void {
     this.#gate = new Promise((resolve) => {
@@ -35,9 +35,14 @@ export const faultyJournal = (faults: Faults): Layer.Layer<Journal, never, Journ
     Effect.map(Journal, (journal) =>
       Journal.of({
         ...journal,
+        byCommands: (commandIds) =>
+          Effect.suspend(() =>
+            faults.isUnreadable
+              ? new JournalUnavailable({ reason: "io", detail: "the disk is still out" })
+              : journal.byCommands(commandIds)
+          ),
         append: (batch) =>
           Effect.gen(function* () {
-            faults.appends += 1
             yield* faults.held
             const fate = faults.fates.shift() ?? "works"
             if (fate === "defect") return yield* Effect.dieMessage("a defect in the commit")

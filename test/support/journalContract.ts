@@ -184,7 +184,9 @@ export const journalContract = (layer: Layer.Layer<Journal>): void => {
       const journal = yield* Journal
       yield* append(happened("a/1", 1), happened("a/1", 2))
       const following = yield* Effect.fork(Stream.runCollect(Stream.take(follow(journal, offset(1)), 2_000)))
-      for (let v = 3; v <= 2_001; v++) yield* append(happened("a/1", v))
+      for (let from = 3; from <= 2_001; from += 10) {
+        yield* append(...Array.from({ length: 10 }, (_, n) => happened("a/1", from + n)))
+      }
       const seen = Chunk.toReadonlyArray(yield* Fiber.join(following))
       expect(seen.map(({ offset }) => offset)).toEqual(Array.from({ length: 2_000 }, (_, n) => n + 2))
       expect(seen[0]).toBeInstanceOf(RecordedEvent)
