@@ -29,7 +29,7 @@ export interface DecideContext {
   readonly now: number
   /** Who sent the command. */
   readonly by: string
-  /** Time of the last `HubReady` or `ClockJumpDetected`: no lease may end sooner than one grace after it. */
+  /** Since when the hub could be reached and could write: no lease may end sooner than one grace after it. */
   readonly floorAt: number
   /** The current state of an actor that the kind names in `reads`. */
   readonly read: (stream: StreamId) => ActorState

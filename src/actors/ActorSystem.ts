@@ -2,8 +2,8 @@
  * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
  * sequencer, the driver and the deadlines together and nothing else.
  */
-import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
-import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
+import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
+import { idOf, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -15,6 +15,7 @@ import { makeDriver } from "./Driver.js"
 import type { ActorState } from "./fold.js"
 import { HubClock } from "./HubClock.js"
 import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
+import { makeSealer, type Origin } from "./makeSealer.js"
 import { RefusalFeed } from "./RefusalFeed.js"
 import type { Refused, SystemReason } from "./Refused.js"
 import { type Outage, Sequencer } from "./Sequencer.js"
@@ -59,7 +60,7 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly release: (at: number, checkClock?: Effect.Effect<void>) => Effect.Effect<void>
     /** Moves deadlines by a time that the clock skipped, and raises their floor. */
     readonly raiseFloor: (at: number, shiftMs: number) => void
-    /** Time of the last `HubReady` or `ClockJumpDetected`, from which every lease has at least one grace. */
+    /** Since when nothing has kept anybody from renewing: from then on every lease has at least one grace. */
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
@@ -147,7 +148,11 @@ const make = (options: ActorSystemOptions) =>
       onDefect: (defect) => options.onDefect?.(defect),
       resume: (outage) => {
         const resume = options.resume?.(outage)
-        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, () => {})
+        // Nobody could renew a lease meanwhile: from now on each has at least one grace.
+        const resumed: Envelope["answer"] = (exit) => {
+          if (Exit.isSuccess(exit)) raiseFloor(exit.value.at)
+        }
+        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, resumed)
       }
     })
 
@@ -196,6 +201,10 @@ const make = (options: ActorSystemOptions) =>
         )
     })
     const arm = (kind: ActorKind, state: ActorState) => deadlines.update(state, kind.graceMs?.(state))
+    const raiseFloor = (at: number, shiftMs = 0) => {
+      floorAt = at
+      deadlines.raiseFloor(at, shiftMs)
+    }
 
     // Without its sequencer a hub can do nothing: that is the one defect that must end it.
     const fatal = (cause: Cause.Cause<never>) =>
@@ -216,31 +225,34 @@ const make = (options: ActorSystemOptions) =>
       },
       recover: Effect.gen(function* () {
         const streams = (yield* journal.agendas).map(({ stream }) => stream)
-        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) yield* actors.ensure(chunk, clock.now())
-        const recovered = streams
-          .filter((stream) => actors.isLive(stream))
-          .map((stream) => actors.state(stream))
-        for (const state of recovered) arm(actors.kindOf(state.stream), state)
+        let invocations = 0
+        let recovered = 0
+        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) {
+          yield* actors.ensure(chunk, clock.now())
+          // At once, since more of them may have a deadline than may stay in memory.
+          for (const stream of chunk.filter((each) => actors.isLive(each))) {
+            const state = actors.state(stream)
+            arm(actors.kindOf(stream), state)
+            invocations += state.invocations.length
+            recovered += 1
+          }
+        }
         return {
-          streams: recovered.length,
+          streams: recovered,
           replayed: actors.replayed,
           deadlines: deadlines.size,
-          invocations: recovered.reduce((sum, { invocations }) => sum + invocations.length, 0),
+          invocations,
           quarantined: actors.quarantined
         }
       }),
       release: (at, checkClock = Effect.void) =>
         Effect.gen(function* () {
-          floorAt = at
           released = true
-          deadlines.raiseFloor(at)
+          raiseFloor(at)
           for (const state of actors.withInvocations()) drive(actors.kindOf(state.stream), state)
           yield* Effect.forkIn(deadlines.run(checkClock), scope)
         }),
-      raiseFloor: (at, shiftMs) => {
-        floorAt = at
-        deadlines.raiseFloor(at, shiftMs)
-      },
+      raiseFloor,
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
       running: driver.running,
@@ -255,40 +267,3 @@ const make = (options: ActorSystemOptions) =>
       live: () => actors.size
     })
   })
-
-/** Where a command comes from. */
-type Origin = Pick<Envelope, "lane" | "by"> &
-  Partial<Pick<Envelope, "causation" | "correlation" | "deadline" | "waitUntil">> & {
-    readonly commandId?: string | undefined
-  }
-
-/** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
-const makeSealer = (prefix: string) => {
-  let sequence = 0
-  return (
-    kind: ActorKind,
-    id: string | undefined,
-    command: CommandShape,
-    { commandId: chosen, deadline, ...origin }: Origin,
-    answer: Envelope["answer"]
-  ): Envelope => {
-    sequence += 1
-    // Of fixed length, so that ids sort as they were made and their index grows at its end.
-    const commandId = chosen ?? `${prefix}-${sequence.toString(36).padStart(8, "0")}`
-    return {
-      kind,
-      stream: id === undefined ? undefined : makeStreamId(kind.name, id),
-      command,
-      commandId,
-      repeatable: chosen !== undefined,
-      causation: null,
-      correlation: commandId,
-      waitUntil: 0,
-      ...origin,
-      ...(deadline && { deadline }),
-      sequence,
-      answer,
-      cancelled: false
-    }
-  }
-}

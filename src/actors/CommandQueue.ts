@@ -70,7 +70,7 @@ export class CommandQueue {
   /** Puts commands that were let through ahead of everything else, in their order: they have waited longest. */
   putFirst(envelopes: ReadonlyArray<Envelope>): void {
     this.#woken.push(...envelopes)
-    this.#signal()
+    if (envelopes.length > 0) this.#signal()
   }
 
   /** At most `limit` commands: each lane gets its share, and what one does not use falls to the others. */

@@ -99,7 +99,11 @@ export class Sequencer {
   readonly #decideMore: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(this, function* () {
       yield* restore(this.#commands)
-      this.#decided = yield* this.#decide(this.options.queue.take(this.#share), this.#decided)
+      const { actors, queue } = this.options
+      this.#decided = yield* this.#decide(queue.take(this.#share), this.#decided)
+      queue.putFirst(
+        this.#waitingRoom.passOn((stream) => (actors.isLive(stream) ? actors.state(stream) : undefined))
+      )
     })
   )
 
@@ -134,9 +138,9 @@ export class Sequencer {
       this.#commitMs = this.options.now() - startedAt
       if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
       yield* Fiber.interrupt(deciding)
-      if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
-      // Only now: until the next turn was decided, repeats of this one's commands could still be set aside.
-      this.options.queue.putFirst(turn.deferred.splice(0))
+      // What was being decided just then may have met repeats of this turn's commands.
+      if (Exit.isSuccess(exit)) turn.publish(exit.value, this.options.onRefused)
+      else yield* this.#settleFailure(turn, exit.cause)
       this.#committing = undefined
       yield* this.options.actors.saveSnapshots
       this.#passivate()
@@ -165,27 +169,25 @@ export class Sequencer {
     return Effect.catchAll(turn, (unavailable) =>
       Effect.sync(() => {
         this.#beginOutage(unavailable)
-        this.#refuseAll([...(underWay?.envelopes ?? []), ...envelopes], readOnly(unavailable))
+        this.#refuseAll([...(underWay?.unanswered ?? []), ...envelopes], readOnly(unavailable))
         return undefined
       })
     )
   }
 
   /**
-   * What was decided on top of a turn that failed, and what waits because of it, is decided anew: on the states that are put back or
-   * turn out to hold.
+   * What was decided on top of a turn that failed, or waits because of what that led to, is decided anew, on the states that are put
+   * back or turn out to hold.
    */
   #settleFailure(turn: Turn, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     const next = this.#decided
     this.#decided = undefined
     next?.putBack()
-    // What waits may be waiting for what did not happen.
-    const waiting = this.#waitingRoom.removeWhere(() => true).map(({ envelope }) => envelope)
-    this.options.queue.putFirst([...waiting, ...(next?.envelopes ?? [])])
+    this.options.queue.putFirst([...(next?.unanswered ?? []), ...this.#waitingRoom.removeAll()])
     const failure = Cause.squash(cause)
     if (failure instanceof JournalUnavailable) return this.#reconcile(turn, failure)
     turn.putBack()
-    return this.#isolate(turn.envelopes, failure)
+    return this.#isolate(turn.unanswered, failure)
   }
 
   /** A defect met in the commit is one command's: each is tried alone, so that only the culprit fails. */
@@ -203,6 +205,7 @@ export class Sequencer {
 
   #turnAlone(envelope: Envelope): Effect.Effect<void> {
     return Effect.gen(this, function* () {
+      if (this.#outage) return this.#refuse(envelope, readOnly(this.#outage))
       this.#committing = undefined
       const turn = yield* this.#decide([envelope])
       if (!turn) return
@@ -213,11 +216,12 @@ export class Sequencer {
   }
 
   /**
-   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of
-   * this turn is answered before, unless that takes too long.
+   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of this
+   * turn is answered before, unless that takes too long. If it was not written, not even a refusal of the turn holds: it may rest
+   * on a state that never came to be.
    */
   #reconcile(turn: Turn, unavailable: JournalUnavailable): Effect.Effect<void> {
-    const { journal, now, onRefused } = this.options
+    const { journal, now } = this.options
     const [first] = turn.events
     this.#beginOutage(unavailable)
     const doubtEnds = now() + inDoubtMs
@@ -227,15 +231,14 @@ export class Sequencer {
       ),
       Effect.tapError(() => {
         this.#refuseQueued(unavailable)
-        if (now() >= doubtEnds) turn.answerInDoubt()
+        if (now() >= doubtEnds) answerInDoubt(turn)
         return Effect.sleep(retryMs)
       }),
       Effect.eventually,
       Effect.map((recorded) => {
         if (recorded.length > 0) return this.#publish(turn, recorded)
         turn.putBack()
-        turn.refuseAccepted(readOnly(unavailable))
-        turn.publish([], onRefused)
+        this.#refuseAll(turn.unanswered, readOnly(unavailable))
       })
     )
   }
@@ -253,12 +256,15 @@ export class Sequencer {
       this.#outage = undefined
       if (envelope) yield* this.#turnAlone(envelope)
       // Still failing: the outage goes on, with its own beginning and count.
-      if (this.#outage) this.#outage = outage
+      const { outage: again } = this
+      if (!again) return
+      outage.refused += again.refused
+      this.#outage = outage
     })
   }
 
   /** What is queued is not decided yet: it is refused with certainty. */
-  #refuseQueued(outage: { readonly reason: string; readonly detail: string }): void {
+  #refuseQueued(outage: Pick<Outage, "reason" | "detail">): void {
     this.#refuseAll(this.options.queue.take(Number.POSITIVE_INFINITY), readOnly(outage))
   }
 
@@ -285,13 +291,14 @@ export class Sequencer {
   }
 }
 
-const readOnly = ({
-  reason,
-  detail
-}: {
-  readonly reason: string
-  readonly detail: string
-}): SystemReason => ({
+/** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
+const answerInDoubt = (turn: Turn): void => {
+  for (const { commandId, answer } of turn.unanswered) {
+    answer(Exit.fail(new Refused({ reason: { _tag: "OutcomeUnknown", commandId } })))
+  }
+}
+
+const readOnly = ({ reason, detail }: Pick<Outage, "reason" | "detail">): SystemReason => ({
   _tag: "ReadOnly",
   reason,
   detail

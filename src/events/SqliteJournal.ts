@@ -91,7 +91,8 @@ const make = Effect.gen(function* () {
 
   return Journal.of({
     journalId,
-    head: settledHead,
+    // While a commit is in doubt readers go on with what is committed; settling it may take a disk that works again.
+    head: Effect.suspend(() => (head ? Effect.succeed(head) : EventRows.head(store))),
     append,
     read: (after, limit, stream) =>
       Effect.suspend(() => {

@@ -36,6 +36,8 @@ export const sqliteJournalFor = (
 
 export interface BootOptions extends Partial<ActorSystem.ActorSystemOptions> {
   readonly kinds: ReadonlyArray<ActorKind>
+  /** By default none are kept. */
+  readonly snapshots?: Snapshots.Snapshots["Type"]
 }
 
 /** One life of an actor system over the journal in context: recovered and released. It ends with the scope. */
@@ -48,7 +50,9 @@ export const boot = (
     const layer = ActorSystem.layer(options).pipe(
       Layer.provideMerge(HubClock.layer(at)),
       Layer.provide(knownOf(options.kinds)),
-      Layer.provide(Snapshots.layerNone),
+      Layer.provide(
+        options.snapshots ? Layer.succeed(Snapshots.Snapshots, options.snapshots) : Snapshots.layerNone
+      ),
       Layer.provide(Layer.succeed(Journal, journal))
     )
     const context = yield* Layer.build(layer)
