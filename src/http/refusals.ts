@@ -44,7 +44,7 @@ const explanations: Explanations<AnyReason> = {
   ...queryExplanations
 }
 
-const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
+export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,

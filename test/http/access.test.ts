@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
-import { onHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 
 const mark = { id: "a", stanceTarget: "s", baseIntensity: 1, decayRate: 0 }
 

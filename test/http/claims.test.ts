@@ -1,6 +1,7 @@
 /** The typed routes of claims: what each answers, what it refuses and how (contracts: ledger 4 and 5.5). */
 import { describe, expect } from "@effect/vitest"
-import { type Answer, askAt, onHub, serverBeside, type TestHub } from "../support/hub.js"
+import { type Answer, askAt, serverBeside, type TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 import { until } from "../support/sockets.js"
 
 const mark = (id: string, more: object = {}) => ({

@@ -1,7 +1,8 @@
 /** The journal over HTTP: pages, and a stream that resumes (docs/protocol.md, The journal). */
 import { describe, expect } from "@effect/vitest"
 import { Follower } from "../support/followers.js"
-import { onHub, type TestHub } from "../support/hub.js"
+import type { TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 
 type Page = {
   readonly head: number

@@ -1,6 +1,7 @@
 /** The old ledger's routes to the byte (contracts: ledger 2, 5.1, 5.2 and the vectors of 8). */
 import { describe, expect } from "@effect/vitest"
-import { type Fields, onHub, type TestHub } from "../support/hub.js"
+import type { Fields, TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 import { sendRaw } from "../support/sockets.js"
 
 const valid = { id: "a", stanceTarget: "s", baseIntensity: 1, decayRate: 0 }

@@ -6,7 +6,8 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { describe, expect } from "@effect/vitest"
-import { onHub, type TestHub } from "../support/hub.js"
+import type { TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 
 type Sent = Promise<{ readonly ok: boolean; readonly status: number; readonly text: string }>
 interface SbpClient {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { makeHeldWriter } from "../support/heldWriter.js"
-import { askAt, onHub, serverBeside, startedHub } from "../support/hub.js"
+import { askAt, serverBeside, startedHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 import { openSocket, until } from "../support/sockets.js"
 
 describe("a ready hub", () => {

@@ -1,6 +1,7 @@
 /** Questions to the claims, now and as of an offset or an instant; and the protocol as a page (contracts: ledger 5.5). */
 import { describe, expect } from "@effect/vitest"
-import { type Fields, onHub, type TestHub } from "../support/hub.js"
+import type { Fields, TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 
 const rowsOf = async ({ ask }: TestHub, query: string): Promise<ReadonlyArray<Fields>> =>
   (await ask(`/claims?${query}`)).json.rows as ReadonlyArray<Fields>

@@ -1,6 +1,7 @@
 /** What no client library would send: the hub answers 4xx or rightly, closes what it must, and goes on (contracts: ledger 3.4, hub 5). */
 import { describe, expect } from "@effect/vitest"
-import { onHub, serverBeside } from "../support/hub.js"
+import { serverBeside } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 import { openSocket, sendRaw, until } from "../support/sockets.js"
 
 const head = (line: string, ...headers: ReadonlyArray<string>) =>

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Follower } from "../support/followers.js"
-import { onHub, startedHub, type TestHub } from "../support/hub.js"
+import { startedHub, type TestHub } from "../support/hub.js"
+import { onHub } from "../support/onHub.js"
 import { temporaryFolder } from "../support/stores.js"
 
 const post = ({ ask }: TestHub, path: string) => ask(path, { method: "POST" })

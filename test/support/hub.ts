@@ -1,6 +1,5 @@
 /** A hub in the test's own process: a real store in a folder of its own, a real port that the system chooses, and a client of it. */
 import { Agent, type IncomingHttpHeaders, request } from "node:http"
-import { it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { type LoadSettings, loadSettings } from "../../src/config/Settings.js"
 import type { HttpLimits } from "../../src/http/HttpServer.js"
@@ -85,19 +84,6 @@ export const startedHub = ({
     }
     return started
   }).pipe(Effect.orDie)
-
-/** A test against a hub of its own. */
-export const onHub = (
-  name: string,
-  body: (hub: TestHub) => Promise<void>,
-  options: HubOptions = {},
-  timeoutMs?: number
-): void =>
-  it.live(
-    name,
-    () => Effect.scoped(Effect.flatMap(startedHub(options), (hub) => Effect.promise(() => body(hub)))),
-    timeoutMs
-  )
 
 /** Another HTTP server of the same hub, whose requests can be counted and whose limits can be small. */
 export const serverBeside = async (hub: TestHub, limits?: HttpLimits) => {
