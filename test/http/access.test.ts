@@ -40,6 +40,7 @@ describe("Host and Origin", () => {
         "NotAllowed",
         need
       ])
+      expect(typed.json.fix).toContain(`http.allowed_${need}s`)
       expect((await ask("/readyz", { headers })).status).toBe(403)
       expect(typed.headers["access-control-allow-origin"]).toBeUndefined()
     }

@@ -75,14 +75,14 @@ describe("GET /stream", () => {
   })
 
   onHub("resumes after its last id: nothing lost, nothing twice, whenever it is cut off", async (hub) => {
-    const total = 300
+    const total = 120
     const seen: Array<string> = []
+    let last = await hub.head()
     const publishing = (async () => {
       for (let index = 0; index < total; index += 10) {
         await Promise.all(Array.from({ length: 10 }, (_, each) => hub.publish(`m${index + each}`)))
       }
     })()
-    let last = (await hub.head()) - 1
     let cuts = 0
     while (seen.length < total) {
       const follower = await Follower.open(hub.port, "/stream", { "Last-Event-ID": String(last) })
@@ -99,7 +99,7 @@ describe("GET /stream", () => {
     await publishing
     expect(new Set(seen).size).toBe(total)
     expect(seen).toEqual((await hub.listed()).map(({ id }) => id as string))
-    expect(cuts).toBeGreaterThan(10)
+    expect(cuts).toBeGreaterThan(5)
   })
 
   it.live("resumes across a restart of the hub", () =>
