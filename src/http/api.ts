@@ -90,7 +90,7 @@ const Rows = Schema.Struct({
   next: orNull(Schema.String)
 })
 
-/** A fold's end: an offset, or an instant (an ISO date, or `@` and epoch ms). */
+/** A fold's end: an offset, or an instant as an ISO 8601 date. */
 const at = { at: Schema.optional(Schema.String) }
 const number = Schema.NumberFromString
 

@@ -37,14 +37,31 @@ const queryExplanations: Explanations<QueryReason> = {
   TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` })
 }
 
+/** What a request lacks that is turned away before anything of it is read. */
+const accessExplanations: { readonly [need: string]: Explanation } = {
+  host: {
+    message: "the Host of this request is none of this hub's names",
+    fix: "use the url that the hub prints, or add the name to http.allowed_hosts"
+  },
+  origin: {
+    message: "pages of this origin may not talk to this hub",
+    fix: "add it to http.allowed_origins if they may"
+  },
+  token: {
+    message: "this hub wants a token",
+    fix: "send Authorization: Bearer TOKEN, with MOUND_TOKEN or what is in .mound/token"
+  }
+}
+
 const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
+  NotAllowed: (reason) => accessExplanations[reason.need] ?? systemExplanations.NotAllowed(reason),
   ...claimExplanations,
   ...hubExplanations,
   ...queryExplanations
 }
 
-const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
+export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
