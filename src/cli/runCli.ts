@@ -8,7 +8,10 @@ import { type CliFailure, toCliFailure } from "./CliFailure.js"
 
 /** Verb groups. Only the one that is called is loaded, so that a small verb answers at once. */
 const groups = {
+  start: () => import("./start.js").then(({ start }) => start),
   dev: () => import("./dev.js").then(({ dev }) => dev),
+  stop: () => import("./stop.js").then(({ stop }) => stop),
+  restart: () => import("./stop.js").then(({ restart }) => restart),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   journal: () => import("./journal.js").then(({ journal }) => journal)

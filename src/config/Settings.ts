@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
-import { boolean, duration, integer, number, offOr, type Parser, size, text, texts } from "./parsers.js"
+import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
 
 interface Setting<A> {
   readonly parse: Parser<A>
@@ -31,6 +31,10 @@ const dayMs = 86_400_000
 const KiB = 1_024
 const MiB = 1_024 * KiB
 
+/** From the most to the least that is logged. */
+export const logLevels = ["DEBUG", "INFO", "WARN", "ERROR"] as const
+export type LogLevel = (typeof logLevels)[number]
+
 /** Keys, limits and defaults of contracts: hub 6 and ledger 6.1. */
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
@@ -40,6 +44,11 @@ const settings = {
   "http.allowed_origins": setting(texts, []),
   "http.max_body": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
   "hub.drain_timeout": setting(duration(1_000, 600_000), 30_000),
+  "hub.ready_timeout": setting(duration(1_000, 3_600_000), 30_000),
+  "hub.memory_limit": setting(size(64 * MiB, 1_024 ** 4), 2_048 * MiB),
+  "log.level": setting(word(logLevels), "INFO"),
+  "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
+  "log.max_files": setting(integer(0, 1_000), 5),
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
@@ -64,7 +73,8 @@ type Key = keyof Definitions
 const variables: { readonly [K in Key]?: string } = {
   "http.port": "MOUND_PORT",
   "http.host": "MOUND_HOST",
-  "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT"
+  "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT",
+  "hub.ready_timeout": "MOUND_READY_TIMEOUT"
 }
 
 export type Settings = {

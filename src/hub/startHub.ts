@@ -80,6 +80,8 @@ const verifiedAtStart = 10_000
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
+  /** Drawn by whoever starts the hub and wants to know it again; fresh when left out. */
+  readonly bootId?: string | undefined
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
 }
@@ -88,7 +90,7 @@ export interface StartOptions {
 export const startHub = (
   settings: Settings,
   version: string,
-  { writer = ThreadedWriter.layer, onBound = () => Effect.void }: StartOptions = {}
+  { writer = ThreadedWriter.layer, onBound = () => Effect.void, bootId: drawn }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
@@ -97,7 +99,7 @@ export const startHub = (
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const token = yield* tokenFor(settings)
-    const bootId = yield* randomHex(32)
+    const bootId = drawn ?? (yield* randomHex(32))
     const observed = yield* observe
     const defects = yield* makeDefectQueue
 
