@@ -2,7 +2,7 @@
  * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
  * sequencer, the driver and the deadlines together and nothing else.
  */
-import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
+import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
 import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
@@ -71,6 +71,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly quarantined: () => ReadonlyArray<Quarantine>
     readonly refusals: RefusalFeed
     readonly live: () => number
+    /** Hub time of the newest command of a caller, null before the first. */
+    readonly lastCommandAt: () => number | null
   }
 >() {}
 
@@ -81,6 +83,8 @@ export interface ActorSystemOptions {
   /** The kind whose invocations run during recovery too: the hub's. */
   readonly unheld?: ActorKind
   readonly onCommitted?: (changes: ReadonlyArray<Change>) => void
+  /** Told of every command that was carried out, right before its sender is. */
+  readonly onCarriedOut?: (envelope: Envelope, outcome: Outcome) => void
   readonly onDefect?: (defect: Defect) => void
   /** The sequencer itself died: nothing can be decided any more. */
   readonly onFatal?: (cause: Cause.Cause<never>) => void
@@ -125,9 +129,10 @@ const make = (options: ActorSystemOptions) =>
     const actors = new LiveActors(kinds, yield* KnownEvents, journal, yield* Snapshots, limits)
     const refusals = new RefusalFeed()
     const queue = new CommandQueue()
-    const seal = makeSealer(yield* randomHex(12))
+    const seal = makeSealer(yield* randomHex(12), clock.now)
     let floorAt = 0
     let released = false
+    let lastCommandAt: number | null = null
 
     const sequencer: Sequencer = new Sequencer({
       queue,
@@ -159,7 +164,10 @@ const make = (options: ActorSystemOptions) =>
     ): Effect.Effect<Outcome, Refused> =>
       Effect.async((resume) => {
         // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
-        const envelope = seal(kind, id, command, origin, resume)
+        const envelope: Envelope = seal(kind, id, command, origin, (exit) => {
+          if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
+          resume(exit)
+        })
         sequencer.submit(envelope)
         return Effect.sync(() => sequencer.forget(envelope))
       })
@@ -206,6 +214,7 @@ const make = (options: ActorSystemOptions) =>
       send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
         // What the hub has to say of itself does not wait behind its callers.
         const lane = kind === options.unheld ? "hub" : "caller"
+        if (lane === "caller") lastCommandAt = clock.now()
         const origin: Origin = { lane, by, commandId, waitUntil: clock.now() + waitMs }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
@@ -252,7 +261,8 @@ const make = (options: ActorSystemOptions) =>
       outage: () => sequencer.outage,
       quarantined: () => actors.quarantined,
       refusals,
-      live: () => actors.size
+      live: () => actors.size,
+      lastCommandAt: () => lastCommandAt
     })
   })
 
@@ -263,7 +273,7 @@ type Origin = Pick<Envelope, "lane" | "by"> &
   }
 
 /** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
-const makeSealer = (prefix: string) => {
+const makeSealer = (prefix: string, now: () => number) => {
   let sequence = 0
   return (
     kind: ActorKind,
@@ -287,6 +297,7 @@ const makeSealer = (prefix: string) => {
       ...origin,
       ...(deadline && { deadline }),
       sequence,
+      arrivedAt: now(),
       answer,
       cancelled: false
     }

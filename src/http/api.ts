@@ -233,7 +233,36 @@ export const Health = Schema.Struct({
 }).annotations({ identifier: "Health" })
 export type Health = typeof Health.Type
 
+/** What a hub says of itself (contracts: hub 5). */
+export const HubStatus = Schema.Struct({
+  state: Schema.String,
+  bootId: orNull(Schema.String),
+  pid: Schema.Int,
+  version: Schema.String,
+  url: orNull(Schema.String),
+  port: orNull(Schema.Int),
+  portSource: orNull(Schema.String),
+  socket: orNull(Schema.String),
+  workspace: Schema.String,
+  journalId: Schema.String,
+  startedAt: Instant,
+  readyAt: orNull(Instant),
+  uptimeMs: Schema.Number,
+  offset: Schema.Int,
+  safe: Schema.Boolean,
+  logLevel: Schema.String,
+  boots: Schema.Int,
+  lastBoot: orNull(Schema.String),
+  drain: orNull(Schema.Struct({ deadlineAt: Instant, cutShort: Schema.Boolean })),
+  counts: Schema.Struct({ claimsHeld: Schema.Int, followers: Schema.Int }),
+  /** When a caller last sent a command in this boot. */
+  lastCommandAt: orNull(Instant),
+  health: Schema.Literal("ok", "degraded", "failing")
+}).annotations({ identifier: "HubStatus" })
+export type HubStatus = typeof HubStatus.Type
+
 const hub = HttpApiGroup.make("hub")
+  .add(HttpApiEndpoint.get("hub", "/hub").addSuccess(HubStatus))
   .add(HttpApiEndpoint.get("health", "/health").setUrlParams(Schema.Struct(at)).addSuccess(Health))
   .add(
     HttpApiEndpoint.post("stop", "/hub/stop")

@@ -5,13 +5,15 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import type { Settings } from "../config/Settings.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
-import { healthOf } from "./healthOf.js"
+import { healthOf, statusNow } from "./healthOf.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
+import { statusOf } from "./statusOf.js"
 
 export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
@@ -19,6 +21,10 @@ export interface HubServices extends Clockwork {
   readonly hubKind: HubKind
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
+  readonly settings: Settings
+  readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
+  /** Connections that follow a stream. */
+  readonly followers: () => number
   readonly sweep: (options: {
     readonly floor: number | undefined
     readonly dryRun: boolean
@@ -26,7 +32,7 @@ export interface HubServices extends Clockwork {
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
-type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "stop" | "rebuild">
+type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild">
 
 const defaultPage = 100
 
@@ -47,6 +53,11 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const claims = yield* momentOf(services, "claims", at)
         const { name: state, context } = hub()
         return yield* healthOf(services, moment, claims, { state, bootId: context.bootId })
+      }).pipe(Effect.scoped),
+    hub: () =>
+      Effect.gen(function* () {
+        const moment = yield* momentOf(services, "health", undefined)
+        return statusOf(services, moment, yield* statusNow(services, moment))
       }).pipe(Effect.scoped),
     stop: ({ payload, commandId }) =>
       Effect.map(

@@ -9,6 +9,7 @@ import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { HubLog } from "./hubLog.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts {
@@ -20,6 +21,7 @@ export interface HubParts {
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
   readonly sweeper: Sweeper
+  readonly log: HubLog
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>

@@ -1,5 +1,5 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
@@ -10,6 +10,8 @@ import { makeApiServer } from "../http/serve.js"
 import type { HubParts } from "./HubParts.js"
 
 export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
+  // The handlers tell how many follow, and are made before the server that knows.
+  let server: HttpServer | undefined
   const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
   const now = clock.now
   const handlers = {
@@ -22,12 +24,15 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       claimKind,
       hubKind,
       hub,
+      settings,
+      logOutage: parts.log.outage,
+      followers: () => server?.followers() ?? 0,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
     })
   }
   const index = claimKind.index
-  return makeHttpServer({
+  const made = makeHttpServer({
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
@@ -53,4 +58,9 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       claimed: index.count("held.active", "held.grace", "held.offered", "done")
     })
   })
+  return Effect.tap(made, (ready) =>
+    Effect.sync(() => {
+      server = ready
+    })
+  )
 }

@@ -30,6 +30,7 @@ import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
+import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
@@ -102,6 +103,7 @@ export const startHub = (
     const bootId = drawn ?? (yield* randomHex(32))
     const observed = yield* observe
     const defects = yield* makeDefectQueue
+    const commands = new AnsweredCommands()
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -128,6 +130,7 @@ export const startHub = (
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
+      onCarriedOut: (envelope, outcome) => commands.add(envelope, outcome, theBoot().clock.now()),
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
       resume: ({ reason, since, refused }) => ({
@@ -138,11 +141,21 @@ export const startHub = (
     })
     const { system, clock, projector, head } = services
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const log = yield* startHubLog({
+      journal: services.journal,
+      refusals: system.refusals,
+      settings,
+      bootId,
+      before: head.offset,
+      now: clock.now,
+      commands
+    })
     const parts: HubParts = {
       ...services,
       settings,
       claimKind,
       hubKind,
+      log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
