@@ -63,6 +63,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
+    /** How long the most overdue deadline has waited, ms. */
+    readonly overdueMs: () => number
     /** Invocations that run. */
     readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
     /** Ends every invocation except one stream's and refuses what waits. */
@@ -252,6 +254,7 @@ const make = (options: ActorSystemOptions) =>
       },
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
+      overdueMs: () => deadlines.overdueMs,
       running: driver.running,
       quiesce: (except) =>
         Effect.suspend(() => {

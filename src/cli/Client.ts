@@ -1,11 +1,9 @@
 /** The hub as the command line sees it: a typed client of `http/api.ts` at the url that `hub.json` or an option names. */
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
 import { Effect, Option, ParseResult, Schema } from "effect"
 import { environment } from "../config/process.js"
 import { api, Failure } from "../http/api.js"
-import { readHubFile } from "../hub/hubFile.js"
+import { readHubFile, tokenIn } from "../hub/hubFile.js"
 import { CliFailure } from "./CliFailure.js"
 import { optionalText, stateDirOf, workspace } from "./common.js"
 
@@ -32,16 +30,8 @@ const target = ({ workspace, url }: ConnectionOptions) =>
     const stateDir = yield* stateDirOf(workspace)
     const file = readHubFile(stateDir)
     if (!file) return yield* notRunning(`no hub runs in ${stateDir}`)
-    return { url: file.url, token: token ?? ownToken(stateDir) }
+    return { url: file.url, token: token ?? tokenIn(stateDir) }
   })
-
-const ownToken = (stateDir: string): string | undefined => {
-  try {
-    return readFileSync(join(stateDir, "token"), "utf8").trim()
-  } catch {
-    return undefined
-  }
-}
 
 /** A client of the hub. */
 export const connect = (options: ConnectionOptions) =>

@@ -2,8 +2,9 @@
 import { Command } from "@effect/cli"
 import { Effect, Option, Schema } from "effect"
 import { HubStatus } from "../http/api.js"
-import { askHub } from "../hub/askHub.js"
+import { askHub } from "../http/askHub.js"
 import { type Discovery, discoverHub } from "../hub/discoverHub.js"
+import { tokenIn } from "../hub/hubFile.js"
 import { CliFailure } from "./CliFailure.js"
 import { durationOf, json, optionalText, stateDirOf, workspace } from "./common.js"
 import { localTime, print, span } from "./output.js"
@@ -24,7 +25,10 @@ const look = (stateDir: string): Effect.Effect<Found> =>
   Effect.gen(function* () {
     const found = yield* discoverHub(stateDir)
     if (found.result !== "running") return unanswered(found)
-    const { body } = yield* askHub(stateDir, found.hub, { method: "GET", path: "/hub", timeoutMs: askMs })
+    const { body } = yield* askHub(
+      { ...found.hub, token: tokenIn(stateDir) },
+      { method: "GET", path: "/hub", timeoutMs: askMs }
+    )
     const status = Option.getOrUndefined(yield* Effect.option(decodeStatus(body)))
     return { state: status?.state ?? found.state, status, pid: found.hub.pid }
   }).pipe(

@@ -5,7 +5,6 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
-import type { Settings } from "../config/Settings.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
@@ -21,7 +20,8 @@ export interface HubServices extends Clockwork {
   readonly hubKind: HubKind
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
-  readonly settings: Settings
+  readonly workspace: string
+  readonly logLevel: string
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
   /** Connections that follow a stream. */
   readonly followers: () => number

@@ -4,7 +4,7 @@ import type { Moment } from "./asOf.js"
 import type { HubServices } from "./hubHandlers.js"
 
 export const statusOf = (
-  { hub, settings, journal, system, claimKind, followers }: HubServices,
+  { hub, workspace, logLevel, journal, system, claimKind, followers }: HubServices,
   { now, offset }: Moment,
   health: HubStatus["health"]
 ): HubStatus => {
@@ -19,14 +19,14 @@ export const statusOf = (
     port: context.port,
     portSource: context.portSource,
     socket: null,
-    workspace: settings.workspace,
+    workspace,
     journalId: journal.journalId,
     startedAt,
     readyAt: context.readyAt,
     uptimeMs: now - startedAt,
     offset,
     safe: context.safe,
-    logLevel: settings["log.level"],
+    logLevel,
     boots: context.boots,
     lastBoot: context.lastBoot,
     drain: deadlineAt === null ? null : { deadlineAt, cutShort: isCut },

@@ -4,9 +4,9 @@
  */
 import { Effect, Option, Schema } from "effect"
 import * as WriterLock from "../events/WriterLock.js"
-import { askHub } from "./askHub.js"
+import { askHub } from "../http/askHub.js"
 import { lockPath } from "./holdLock.js"
-import { type HubFile, processStartedAt, readHubFile } from "./hubFile.js"
+import { type HubFile, processStartedAt, readHubFile, tokenIn } from "./hubFile.js"
 
 export type Discovery =
   /** It answers, and it is the one that `hub.json` names. */
@@ -36,7 +36,7 @@ const Ready = Schema.Struct({ bootId: Schema.String, state: Schema.String })
 
 /** The state that the hub says it is in, if it is this very boot that answers. */
 const stateOf = (stateDir: string, hub: HubFile): Effect.Effect<string | undefined> =>
-  askHub(stateDir, hub, { method: "GET", path: "/readyz", timeoutMs: askMs }).pipe(
+  askHub({ ...hub, token: tokenIn(stateDir) }, { method: "GET", path: "/readyz", timeoutMs: askMs }).pipe(
     Effect.map(({ body }) => Schema.decodeUnknownOption(Ready)(body)),
     Effect.map(Option.filter(({ bootId }) => bootId === hub.bootId)),
     Effect.map((ready) => Option.getOrUndefined(ready)?.state),

@@ -10,6 +10,7 @@ import { countByState, countMarks, leasedClaims, openClaims } from "../projectio
 import type { ReadRows } from "../projections/Projector.js"
 import { makeClockWatch } from "./clockWatch.js"
 import type { HubParts } from "./HubParts.js"
+import { watch } from "./probes.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -92,12 +93,13 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
   })
 
 /** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper }: Boot): Effect.Effect<void> =>
+const serve = ({ system, clock, hubKind, hub, sweeper, settings, log }: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
+    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
     yield* sweeper.schedule
-  })
+  }).pipe(Effect.scoped)
 
 /** Waits until nothing is under way but the hub itself. */
 const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>

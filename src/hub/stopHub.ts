@@ -8,10 +8,10 @@ import type { Offset } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import * as WriterLock from "../events/WriterLock.js"
-import { askHub } from "./askHub.js"
+import { askHub } from "../http/askHub.js"
 import { discoverHub } from "./discoverHub.js"
 import { journalPath, lockPath } from "./holdLock.js"
-import type { HubFile } from "./hubFile.js"
+import { type HubFile, tokenIn } from "./hubFile.js"
 
 /** The hub does not answer, and which process holds the lock cannot be proved. */
 export class UnverifiedPid extends Schema.TaggedError<UnverifiedPid>()("UnverifiedPid", {
@@ -90,12 +90,15 @@ const tell = (
   hub: HubFile,
   { force, reason, drainTimeoutMs }: StopOptions
 ): Effect.Effect<void, StopRefused> =>
-  askHub(stateDir, hub, {
-    method: "POST",
-    path: "/hub/stop",
-    body: { force, reason, drainTimeoutMs },
-    timeoutMs: askMs
-  }).pipe(
+  askHub(
+    { ...hub, token: tokenIn(stateDir) },
+    {
+      method: "POST",
+      path: "/hub/stop",
+      body: { force, reason, drainTimeoutMs },
+      timeoutMs: askMs
+    }
+  ).pipe(
     Effect.catchTag("NoAnswer", () => Effect.succeed({ status: 202, body: {} })),
     Effect.flatMap(({ status, body }) =>
       status === 202

@@ -219,3 +219,45 @@ describe("a hub in the background", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("the hub log", () => {
+  it.live("has a line for every command, also for those that a killed hub had not logged yet", () =>
+    Effect.gen(function* () {
+      const workspace = yield* makeWorkspace()
+      yield* verb(workspace, "start")
+      yield* verb(workspace, "claim", "deposit", "w1", "--stance", "review", "--base", "2")
+      yield* verb(workspace, "claim", "take", "w1", "--as", "ada")
+      process.kill(pidOf(workspace), "SIGKILL")
+      yield* verb(workspace, "start")
+      yield* verb(workspace, "stop", "--force")
+      const { stdout } = yield* verb(workspace, "logs", "--json")
+      const logged = stdout
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { offset?: number }).offset)
+      const { stdout: events } = yield* runMound(["tail", "-n", "1000", "--json", "--workspace", workspace], {
+        binary: "journal"
+      })
+      const recorded = events
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { offset: number }).offset)
+      expect(logged).toEqual(recorded)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("below its floor has refusals and errors only", () =>
+    Effect.gen(function* () {
+      const workspace = yield* makeWorkspace("log:\n  level: ERROR\n")
+      yield* verb(workspace, "start")
+      yield* verb(workspace, "claim", "deposit", "w1", "--stance", "review", "--base", "2")
+      yield* verb(workspace, "claim", "take", "w1", "--as", "ada")
+      expect((yield* verb(workspace, "claim", "take", "w1", "--as", "bob")).code).toBe(1)
+      yield* verb(workspace, "stop", "--force")
+      const lines = readFileSync(join(workspace, ".mound/logs/hub.log"), "utf8").trim().split("\n")
+      expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+        { rpc: "claim.ClaimWork", agent: "bob", err: "AlreadyClaimed" }
+      ])
+    }).pipe(Effect.scoped)
+  )
+})

@@ -1,9 +1,6 @@
-/** One request to a hub that `hub.json` names: over its socket if it has one, else at its url with the token of its state folder. */
-import { readFileSync } from "node:fs"
+/** One request to a hub from this machine: over its socket if it has one, else at its url. */
 import { request as httpRequest } from "node:http"
-import { join } from "node:path"
 import { Effect, Schema } from "effect"
-import type { HubFile } from "./hubFile.js"
 
 /** Nobody answered in time, or not with JSON. */
 export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
@@ -13,6 +10,13 @@ export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
   override get message() {
     return `no answer from ${this.url}: ${this.problem}`
   }
+}
+
+/** Where a hub is asked, and with which token if it wants one. */
+export interface HubAddress {
+  readonly url: string
+  readonly socket: string | null
+  readonly token: string | undefined
 }
 
 export interface Question {
@@ -29,13 +33,11 @@ export interface HubAnswer {
 }
 
 export const askHub = (
-  stateDir: string,
-  { url, socket }: HubFile,
+  { url, socket, token }: HubAddress,
   { method, path, body, timeoutMs }: Question
 ): Effect.Effect<HubAnswer, NoAnswer> => {
   const noAnswer = (problem: string) => new NoAnswer({ url: `${url}${path}`, problem })
   return Effect.async<HubAnswer, NoAnswer>((resume) => {
-    const token = tokenIn(stateDir)
     const asked = httpRequest(`${url}${path}`, {
       method,
       ...(socket !== null && { socketPath: socket }),
@@ -64,13 +66,4 @@ export const askHub = (
   }).pipe(
     Effect.timeoutFail({ duration: timeoutMs, onTimeout: () => noAnswer(`none within ${timeoutMs} ms`) })
   )
-}
-
-/** The token that the hub of this state folder asks for, if it has made one. */
-export const tokenIn = (stateDir: string): string | undefined => {
-  try {
-    return readFileSync(join(stateDir, "token"), "utf8").trim()
-  } catch {
-    return undefined
-  }
 }
