@@ -12,6 +12,7 @@ import { asOfRows } from "../replay/asOfRows.js"
 import { histories, knownEvents, projections } from "../replay/installed.js"
 import { replay } from "../replay/replay.js"
 import { steps } from "../replay/steps.js"
+import { backup } from "./backup.js"
 import { CliFailure, usage } from "./CliFailure.js"
 import { json, optionalInteger, optionalText, stateDirOf, workspace } from "./common.js"
 import { eventLine } from "./eventLine.js"
@@ -269,7 +270,9 @@ const writeAll = (descriptor: number, text: string): void => {
 const importVerb = Command.make(
   "import",
   {
-    file: Args.file({ name: "FILE", exists: "yes" }).pipe(Args.withDescription("a whole export")),
+    file: Args.path({ name: "FILE|DIR", exists: "yes" }).pipe(
+      Args.withDescription("a whole export, or the folder of a backup")
+    ),
     workspace,
     json
   },
@@ -282,9 +285,11 @@ const importVerb = Command.make(
       )
       yield* print(options.json ? JSON.stringify(restored) : String(restored.offset))
     })
-).pipe(Command.withDescription("make a journal from a whole export, in a workspace that has none"))
+).pipe(
+  Command.withDescription("make a journal from a whole export or a backup, in a workspace that has none")
+)
 
 export const journal = Command.make("journal").pipe(
   Command.withDescription("what happened, why, and what would happen with today's code"),
-  Command.withSubcommands([replayVerb, tail, show, verifyVerb, rebuild, exportVerb, importVerb])
+  Command.withSubcommands([replayVerb, tail, show, verifyVerb, rebuild, exportVerb, importVerb, backup])
 )

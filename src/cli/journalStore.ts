@@ -16,7 +16,8 @@ type Store = SqliteStore.SqliteStore["Type"]
 const build = <E>(layer: Layer.Layer<SqliteStore.SqliteStore, E>): Effect.Effect<Store, E, Scope.Scope> =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, SqliteStore.SqliteStore))
 
-const journalIn = (stateDir: string): Effect.Effect<string, CliFailure> => {
+/** The path of the journal in a state folder, if there is one. */
+export const journalIn = (stateDir: string): Effect.Effect<string, CliFailure> => {
   const path = journalPath(stateDir)
   if (existsSync(path)) return Effect.succeed(path)
   return new CliFailure({

@@ -5,7 +5,7 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import * as Claim from "../actors/claim/ClaimCommand.js"
-import { DrainHub } from "../actors/hub/HubCommand.js"
+import { DrainHub, RecordBackup } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
 
 /** The body of a refusal: `_tag` names the reason, the other fields are the reason's own. */
@@ -197,15 +197,22 @@ export const JournalQuery = Schema.Struct({
   live: Schema.optional(Schema.Literal("true", "false"))
 })
 
-const journal = HttpApiGroup.make("journal").add(
-  HttpApiEndpoint.get("journal", "/journal")
-    .setUrlParams(JournalQuery)
-    .addSuccess(Schema.Struct({ head: Schema.Int, next: Schema.Int, events: Schema.Array(JournalEvent) }))
-    .annotate(
-      OpenApi.Description,
-      "A page of events after an offset. With `Accept: text/event-stream` or `live=true` a stream of them that does not end; it resumes after `Last-Event-ID`."
-    )
-)
+const journal = HttpApiGroup.make("journal")
+  .add(
+    HttpApiEndpoint.get("journal", "/journal")
+      .setUrlParams(JournalQuery)
+      .addSuccess(Schema.Struct({ head: Schema.Int, next: Schema.Int, events: Schema.Array(JournalEvent) }))
+      .annotate(
+        OpenApi.Description,
+        "A page of events after an offset. With `Accept: text/event-stream` or `live=true` a stream of them that does not end; it resumes after `Last-Event-ID`."
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("recordBackup", "/journal/backups")
+      .setPayload(body(RecordBackup))
+      .addSuccess(Schema.Struct({ offset: Schema.Int }), { status: 201 })
+      .annotate(OpenApi.Description, "Records that a backup was taken; the hub writes none itself.")
+  )
 
 export const HealthReason = Schema.Struct({
   reason: Schema.String,

@@ -32,7 +32,10 @@ export interface HubServices extends Clockwork {
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
-type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild">
+type HubHandlers = Pick<
+  Handlers,
+  "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
+>
 
 const defaultPage = 100
 
@@ -74,6 +77,14 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
           }
         }
       ),
+    recordBackup: ({ payload, commandId }) =>
+      Effect.gen(function* () {
+        const { offset } = yield* journal.head
+        if (payload.offset > offset) return yield* refusal({ _tag: "OffsetAhead", head: offset })
+        const command = { type: "RecordBackup", ...payload } as const
+        const { state } = yield* system.send(hubKind, "", command, { by: "operator", commandId })
+        return { offset: state.offset }
+      }),
     rebuild: ({ path: { name } }) =>
       services.projector.projections.some((projection) => projection.name === name)
         ? services.rebuild(name)
