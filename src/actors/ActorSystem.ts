@@ -65,7 +65,7 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly waiting: () => number
     /** How long the most overdue deadline has waited, ms. */
     readonly overdueMs: () => number
-    /** Invocations that run. */
+    /** Invocations that run, save those that only watch. */
     readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
     /** Ends every invocation except one stream's and refuses what waits. */
     readonly quiesce: (except: StreamId) => Effect.Effect<void>

@@ -11,6 +11,8 @@ import { boolean, duration, integer, number, offOr, type Parser, size, text, tex
 interface Setting<A> {
   readonly parse: Parser<A>
   readonly fallback: A
+  /** An older key of `mound.yaml` for the same thing. */
+  readonly alias?: string
   /** Variable to read besides the one that the key's name gives. */
   readonly old?: string
   /** How the old variable writes what the key calls a duration: plain milliseconds. */
@@ -49,6 +51,12 @@ const settings = {
   "log.level": setting(word(logLevels), "INFO"),
   "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
   "log.max_files": setting(integer(0, 1_000), 5),
+  "streams.enabled": setting(boolean, false, { alias: "experimental.durableStreams" }),
+  "streams.long_poll": setting(duration(100, dayMs), 30_000),
+  "streams.heartbeat": setting(duration(100, dayMs), 30_000),
+  "streams.comment": setting(duration(100, dayMs), 15_000),
+  "servers.ttl": setting(duration(1_000, dayMs), 30_000),
+  "servers.forget_after": setting(duration(1_000, 30 * dayMs), 300_000),
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
@@ -65,6 +73,14 @@ const settings = {
   "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
   "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB)
 }
+
+/** Today's keys by their older ones. */
+const aliases: ReadonlyMap<string, string> = new Map(
+  Object.entries(settings as { readonly [key: string]: Setting<unknown> }).flatMap(([key, { alias }]) =>
+    alias === undefined ? [] : [[alias, key] as const]
+  )
+)
+const keys: ReadonlyArray<string> = [...Object.keys(settings), ...aliases.keys()]
 
 type Definitions = typeof settings
 type Key = keyof Definitions
@@ -202,9 +218,19 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
       const key = prefix === "" ? name : `${prefix}.${name}`
       const { line, col } = lines.linePos(pair.key.range?.[0] ?? 0)
       const where = `${path}:${line}:${col}`
-      if (key in settings) {
-        found.set(key, { raw: pair.value?.toJS(document), source: where, from: "config" })
-      } else if (Object.keys(settings).some((known) => known.startsWith(`${key}.`))) {
+      const known = aliases.get(key) ?? key
+      if (known in settings) {
+        const raw: unknown = pair.value?.toJS(document)
+        const other = found.get(known)
+        if (other && other.raw !== raw) {
+          problems.push({
+            key,
+            source: where,
+            problem: `differs from what ${other.source} says of the same thing`
+          })
+        }
+        found.set(known, { raw, source: where, from: "config" })
+      } else if (keys.some((each) => each.startsWith(`${key}.`))) {
         if (pair.value) visit(pair.value, key)
       } else {
         problems.push({ key, source: where, problem: `is not a setting${nearest(key)}` })

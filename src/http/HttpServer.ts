@@ -12,6 +12,7 @@ import type { Journal, JournalUnavailable } from "../events/Journal.js"
 import type { Access, Denied } from "./Access.js"
 import { claimFrame, toFrame } from "./claimFrames.js"
 import { docsPage, openApiJson } from "./docs.js"
+import { type Followers, maxFollowers } from "./Followers.js"
 import { type FollowOptions, follow } from "./follow.js"
 import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 import type { ApiServer, Target } from "./serve.js"
@@ -31,6 +32,13 @@ export interface HttpServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
+  readonly streams: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target
+  ) => Effect.Effect<void> | undefined
+  readonly followers: Followers
   readonly journal: Journal["Type"]
   readonly hub: () => HubState
   /** Whether the journal takes writes. */
@@ -43,7 +51,6 @@ export interface HttpServer {
   readonly listen: (host: string, port: number) => Effect.Effect<number, BindFailed>
   /** Takes no more connections, ends followers, and waits a little for requests under way. */
   readonly close: Effect.Effect<void>
-  readonly followers: () => number
 }
 
 /** Limits of contracts: hub 5. */
@@ -53,7 +60,6 @@ const headersTimeoutMs = 10_000
 const requestTimeoutMs = 60_000
 const keepAliveMs = 60_000
 const maxConnections = 1_024
-const maxFollowers = 512
 const closeGraceMs = 5_000
 const closeStepMs = 20
 
@@ -63,7 +69,6 @@ const probes: ReadonlySet<string> = new Set(["/livez", "/readyz", "/healthz"])
 export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer> =>
   Effect.gen(function* () {
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
-    const followers = new Set<ServerResponse>()
     let open = 0
 
     const server = createServer(
@@ -75,7 +80,7 @@ export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer
       },
       (request, response) => {
         open += 1
-        const work = answer(services, followers, request, response)
+        const work = answer(services, request, response)
         const fiber = work && fork(work)
         response.once("close", () => {
           open -= 1
@@ -88,11 +93,10 @@ export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer
     server.on("clientError", refuseMalformed)
 
     return {
-      followers: () => followers.size,
       listen: (host, port) => listen(server, host, port),
       close: Effect.gen(function* () {
         server.close()
-        for (const response of followers) response.end(() => response.destroy())
+        services.followers.closeAll()
         for (let waited = 0; open > 0 && waited < closeGraceMs; waited += closeStepMs) {
           server.closeIdleConnections()
           yield* Effect.sleep(closeStepMs)
@@ -105,7 +109,6 @@ export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer
 /** Answers what needs no waiting at once; the rest comes back as work to run. */
 const answer = (
   services: HttpServices,
-  followers: Set<ServerResponse>,
   request: IncomingMessage,
   response: ServerResponse
 ): Effect.Effect<void> | undefined => {
@@ -127,17 +130,18 @@ const answer = (
     if (path === "/docs")
       return void sendText(response, 200, docsPage(), { "Content-Type": "text/html; charset=utf-8" })
     if (path === "/openapi.json") return void sendJson(response, 200, openApiJson())
-    if (path === "/stream") return followClaims(services, followers, request, response)
+    if (path === "/stream") return followClaims(services, request, response)
   }
   if (path === "/journal") {
     const refused = checkJournalId(services.journal.journalId, request, response)
     if (refused) return undefined
     if (request.method === "GET" && wantsEventStream(request, target)) {
-      return followJournal(services, followers, request, response, target)
+      return followJournal(services, request, response, target)
     }
   }
   return (
     services.ledger(request, response, path) ??
+    services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
   )
@@ -203,7 +207,6 @@ const probe = (
 /** The old ledger's stream: claims under their old names, from now on or after `Last-Event-ID`. */
 const followClaims = (
   services: HttpServices,
-  followers: Set<ServerResponse>,
   request: IncomingMessage,
   response: ServerResponse
 ): Effect.Effect<void> =>
@@ -212,13 +215,12 @@ const followClaims = (
     const after = lastEventId(request) ?? head
     if (!isOffset(after, head)) return sendText(response, 400, "bad offset")
     const greeting = toFrame(after, "hello", {})
-    yield* followAs(services, followers, response, { after, greeting, frame: claimFrame })
+    yield* followAs(services, response, { after, greeting, frame: claimFrame })
   }).pipe(Effect.catchAll(() => Effect.sync(() => sendText(response, 503, "read-only"))))
 
 /** Every event as it is recorded, after an offset and then live. */
 const followJournal = (
   services: HttpServices,
-  followers: Set<ServerResponse>,
   request: IncomingMessage,
   response: ServerResponse,
   { query }: Target
@@ -236,7 +238,7 @@ const followJournal = (
     if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
     const frame = (event: RecordedEvent) =>
       stream === null || event.stream === stream ? `id: ${event.offset}\ndata: ${event.json}\n\n` : undefined
-    yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
+    yield* followAs(services, response, { after, greeting: `: from ${after}\n\n`, frame })
   }).pipe(
     Effect.catchAll(({ reason, detail }) =>
       Effect.sync(() => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
@@ -244,19 +246,15 @@ const followJournal = (
   )
 
 const followAs = (
-  { journal }: HttpServices,
-  followers: Set<ServerResponse>,
+  { journal, followers }: HttpServices,
   response: ServerResponse,
   options: { readonly after: Offset; readonly greeting: string; readonly frame: FollowOptions["frame"] }
 ): Effect.Effect<void, JournalUnavailable> => {
-  if (followers.size >= maxFollowers) {
+  if (followers.isFull) {
     return Effect.sync(() => sendFailure(response, { _tag: "TooManyFollowers", limit: maxFollowers }))
   }
-  followers.add(response)
-  return Effect.ensuring(
-    follow(response, { journal, ...options }),
-    Effect.sync(() => followers.delete(response))
-  )
+  const leave = followers.add(() => response.end(() => response.destroy()))
+  return Effect.ensuring(follow(response, { journal, ...options }), Effect.sync(leave))
 }
 
 /** `NaN` for an id that is no offset. */

@@ -4,9 +4,11 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { ServerKind } from "../actors/server/serverKind.js"
 import type { Settings } from "../config/Settings.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
+import type { Followers } from "../http/Followers.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
 import type { HubLog } from "./hubLog.js"
@@ -20,6 +22,8 @@ export interface HubParts {
   readonly clock: HubClock["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly serverKind: ServerKind
+  readonly followers: Followers
   readonly sweeper: Sweeper
   readonly log: HubLog
   /** The hub's own state as of its newest committed event. */

@@ -1,17 +1,21 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
 import { Effect } from "effect"
+import { kindOf, type RecordedEvent } from "../events/Event.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
-import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
+import { refuseServers, refuseStreams } from "../http/disabled.js"
+import { type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeApiServer } from "../http/serve.js"
+import { makeServerRoutes } from "../http/serverRoutes.js"
+import { makeSessionRoutes } from "../http/sessionRoutes.js"
+import { makeStreamRoutes } from "../http/streamRoutes.js"
+import { histories } from "../replay/installed.js"
 import type { HubParts } from "./HubParts.js"
 
 export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
-  // The handlers tell how many follow, and are made before the server that knows.
-  let server: HttpServer | undefined
   const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
   const now = clock.now
   const handlers = {
@@ -27,13 +31,13 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       workspace: settings.workspace,
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
-      followers: () => server?.followers() ?? 0,
+      followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
     })
   }
   const index = claimKind.index
-  const made = makeHttpServer({
+  return makeHttpServer({
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
@@ -51,6 +55,8 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
+    streams: makeStreamSide(parts),
+    followers: parts.followers,
     journal,
     hub,
     isWritable: () => system.outage() === undefined,
@@ -59,9 +65,46 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       claimed: index.count("held.active", "held.grace", "held.offered", "done")
     })
   })
-  return Effect.tap(made, (ready) =>
-    Effect.sync(() => {
-      server = ready
-    })
-  )
+}
+
+/** Streams and servers, or what their routes say while they are switched off. */
+const makeStreamSide = (parts: HubParts): HttpServices["streams"] => {
+  const { settings, journal, system, projector, clock, serverKind, followers, onDefect } = parts
+  if (!settings["streams.enabled"]) {
+    return (request, response, { path }) => {
+      if (/^\/servers(\/|$)/.test(path)) return Effect.sync(() => refuseServers(request, response))
+      const isStream = path === "/stream/events" || path.startsWith("/v1/stream/")
+      return isStream ? Effect.sync(() => refuseStreams(request, response)) : undefined
+    }
+  }
+  const restores = () => parts.hub().context.restores
+  const streams = {
+    journal,
+    followers,
+    restores,
+    kinds: new Set(histories.keys()),
+    isLast: ({ stream, state }: RecordedEvent) =>
+      histories.get(kindOf(stream))?.finalStates?.has(state) === true,
+    longPollMs: settings["streams.long_poll"],
+    commentMs: settings["streams.comment"],
+    heartbeatMs: settings["streams.heartbeat"],
+    onDefect
+  }
+  const byName = makeStreamRoutes(streams)
+  const bySession = makeSessionRoutes(streams)
+  const servers = makeServerRoutes({
+    system,
+    kind: serverKind,
+    projector,
+    journal,
+    restores,
+    now: clock.now,
+    ttlMs: settings["servers.ttl"],
+    maxBodyBytes: settings["http.max_body"],
+    onDefect
+  })
+  return (request, response, target) =>
+    byName(request, response, target) ??
+    bySession(request, response, target) ??
+    servers(request, response, target)
 }

@@ -10,6 +10,7 @@ import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import { makeServerKind } from "../actors/server/serverKind.js"
 import type { Change } from "../actors/Turn.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
@@ -23,6 +24,7 @@ import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
+import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { bind } from "./bind.js"
@@ -114,6 +116,12 @@ export const startHub = (
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
     })
+    const serverKind = makeServerKind({
+      ttlMs: settings["servers.ttl"],
+      forgetAfterMs: settings["servers.forget_after"],
+      now: () => theBoot().clock.now(),
+      listensSince: () => theBoot().system.floorAt()
+    })
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
       activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
@@ -126,7 +134,7 @@ export const startHub = (
 
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind],
+      kinds: [hubKind, claimKind, serverKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
@@ -155,6 +163,8 @@ export const startHub = (
       settings,
       claimKind,
       hubKind,
+      serverKind,
+      followers: new Followers(),
       log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,

@@ -19,6 +19,8 @@ export interface HubContext {
   readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
   /** Why the last boot failed, if it did. */
   readonly failure: string | null
+  /** How often the journal was restored: stream tokens of an older history are told so. */
+  readonly restores: number
   /** What a probe has found too high or too low, by `component/reason/subject`, and since when. */
   readonly raised: { readonly [key: string]: number }
   readonly lastBackup: { readonly at: number; readonly offset: number; readonly dir: string } | null
@@ -49,6 +51,7 @@ const initialContext: HubContext = {
   stickyPort: null,
   lastBoot: null,
   failure: null,
+  restores: 0,
   raised: {},
   lastBackup: null,
   deadlineAt: null,
@@ -148,7 +151,7 @@ export const hubMachine = setup({
     JournalWritesResumed: { guard: "isUp", actions: "note" },
     ProjectionRebuilt: { guard: "isUp", actions: "note" },
     ProjectionDiverged: { guard: "isUp", actions: "note" },
-    JournalRestored: { actions: "note" },
+    JournalRestored: { actions: assign({ restores: ({ context }) => context.restores + 1 }) },
     ComponentDegraded: {
       guard: "isNotRaised",
       actions: assign({ raised: ({ context, event }) => ({ ...context.raised, [keyOf(event)]: event.at }) })
