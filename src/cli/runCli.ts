@@ -14,6 +14,7 @@ const groups = {
   status: () => import("./status.js").then(({ status }) => status),
   url: () => import("./status.js").then(({ url }) => url),
   logs: () => import("./logs.js").then(({ logs }) => logs),
+  doctor: () => import("./doctor.js").then(({ doctor }) => doctor),
   restart: () => import("./stop.js").then(({ restart }) => restart),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),

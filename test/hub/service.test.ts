@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -258,6 +258,34 @@ describe("the hub log", () => {
       expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
         { rpc: "claim.ClaimWork", agent: "bob", err: "AlreadyClaimed" }
       ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("mound doctor", () => {
+  it.live("finds nothing wrong with a hub that is well, and names what is, with what to do", () =>
+    Effect.gen(function* () {
+      const workspace = yield* makeWorkspace()
+      yield* verb(workspace, "start")
+      const well = yield* verb(workspace, "doctor", "--deep", "--json")
+      expect(well.code).toBe(0)
+      chmodSync(join(workspace, ".mound"), 0o755)
+      writeFileSync(join(workspace, "mound.yaml"), "hub:\n  drain_timeout: soon\n")
+      const unwell = yield* verb(workspace, "doctor", "--json")
+      expect(unwell.code).toBe(1)
+      const found = JSON.parse(unwell.stdout.split("\n")[0] as string) as ReadonlyArray<{
+        name: string
+        level: string
+        fix?: string
+      }>
+      const bad = found
+        .filter(({ level }) => level === "WARN" || level === "FAIL")
+        .map(({ name, level }) => `${level} ${name}`)
+      expect(bad).toEqual(["FAIL settings", "WARN state folder"])
+      expect(found.find(({ name }) => name === "state folder")?.fix).toContain("chmod 700")
+      writeFileSync(join(workspace, "mound.yaml"), "")
+      expect((yield* verb(workspace, "doctor")).code).toBe(0)
+      expect((yield* verb(workspace, "doctor", "--strict")).code).toBe(1)
     }).pipe(Effect.scoped)
   )
 })
