@@ -39,6 +39,7 @@ export interface HttpServices {
     target: Target
   ) => Effect.Effect<void> | undefined
   readonly followers: Followers
+  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
   readonly journal: Journal["Type"]
   readonly hub: () => HubState
   /** Whether the journal takes writes. */
@@ -120,6 +121,7 @@ const answer = (
   const denied = services.access.check(request, probes.has(path))
   if (denied) return deny(request, response, denied, isOld)
   if (request.method === "GET" && probes.has(path)) return probe(services, request, response, path)
+  if (request.method === "GET" && path === "/metrics") return sendMetrics(services, response)
   const { name } = services.hub()
   if (name !== "ready" && !name.startsWith("draining.")) {
     discardBody(request, response)
@@ -146,6 +148,12 @@ const answer = (
     notFound(request, response)
   )
 }
+
+/** Scraped also while the hub starts. */
+const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effect.Effect<void> =>
+  Effect.map(Effect.promise(metrics.text), (text) =>
+    sendText(response, 200, text, { "Content-Type": metrics.contentType })
+  )
 
 const notFound = (request: IncomingMessage, response: ServerResponse): undefined => {
   discardBody(request, response)

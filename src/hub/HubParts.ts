@@ -12,6 +12,7 @@ import type { Followers } from "../http/Followers.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
 import type { HubLog } from "./hubLog.js"
+import type { Metrics } from "./metrics.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts {
@@ -26,6 +27,7 @@ export interface HubParts {
   readonly followers: Followers
   readonly sweeper: Sweeper
   readonly log: HubLog
+  readonly metrics: Metrics
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>

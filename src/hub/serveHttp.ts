@@ -57,6 +57,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
     }),
     streams: makeStreamSide(parts),
     followers: parts.followers,
+    metrics: parts.metrics,
     journal,
     hub,
     isWritable: () => system.outage() === undefined,

@@ -34,6 +34,7 @@ import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
 import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
+import { type Metrics, makeMetrics } from "./metrics.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
@@ -106,6 +107,7 @@ export const startHub = (
     const observed = yield* observe
     const defects = yield* makeDefectQueue
     const commands = new AnsweredCommands()
+    const metrics = makeMetrics()
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -133,12 +135,16 @@ export const startHub = (
     })
 
     const path = journalPath(stateDir)
-    const services = yield* openServices(path, writer(path), {
+    const services = yield* openServices(path, writer(path), metrics, {
       kinds: [hubKind, claimKind, serverKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
-      onCarriedOut: (envelope, outcome) => commands.add(envelope, outcome, theBoot().clock.now()),
+      onCarriedOut: (envelope, outcome) => {
+        const now = theBoot().clock.now()
+        commands.add(envelope, outcome, now)
+        metrics.carriedOut(envelope, outcome, now)
+      },
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
       resume: ({ reason, since, refused }) => ({
@@ -165,6 +171,7 @@ export const startHub = (
       hubKind,
       serverKind,
       followers: new Followers(),
+      metrics,
       log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
@@ -172,6 +179,8 @@ export const startHub = (
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
+    metrics.observe(parts)
+    system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
     const server = yield* makeHubServer(parts, token)
     boot = { ...parts, server }
 
@@ -230,6 +239,7 @@ export const startHub = (
 const openServices = (
   path: string,
   writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
+  metrics: Metrics,
   options: ActorSystem.ActorSystemOptions
 ) =>
   Effect.gen(function* () {
@@ -239,7 +249,9 @@ const openServices = (
     const { fault, head } = yield* verify(store, { last: verifiedAtStart })
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
-      Layer.provideMerge(Layer.mergeAll(SqliteJournal.layer, Snapshots.layer, Projector.layer(projections))),
+      Layer.provideMerge(
+        Layer.mergeAll(measuredJournal(metrics), Snapshots.layer, Projector.layer(projections))
+      ),
       Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
       Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
       Layer.build
@@ -252,6 +264,9 @@ const openServices = (
       clock: Context.get(built, HubClock.HubClock)
     }
   })
+
+const measuredJournal = (metrics: Metrics) =>
+  Layer.effect(Journal, Effect.map(Journal, metrics.measured)).pipe(Layer.provide(SqliteJournal.layer))
 
 /** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
 const observe = Effect.gen(function* () {
