@@ -1,7 +1,6 @@
 /** Writes `docs/machines.md`. */
 import { writeFileSync } from "node:fs"
-import { claimMachine } from "../src/actors/claim/claimMachine.js"
-import { hubMachine } from "../src/actors/hub/hubMachine.js"
 import { machinesPage } from "./machineChart.js"
+import { machines } from "./machines.js"
 
-writeFileSync("docs/machines.md", machinesPage([hubMachine, claimMachine]))
+writeFileSync("docs/machines.md", machinesPage(machines))

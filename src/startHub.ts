@@ -105,7 +105,10 @@ const healthNow = (parts: HubParts) =>
   Effect.gen(function* () {
     const moment = yield* momentOf({ ...parts, now: parts.clock.now }, "health", undefined)
     const { name: state, context } = parts.hub()
-    return yield* healthOf(parts, moment, moment, { state, bootId: context.bootId })
+    return yield* healthOf({ ...parts, logOutage: parts.log.outage }, moment, moment, {
+      state,
+      bootId: context.bootId
+    })
   }).pipe(Effect.scoped)
 
 /** Rejects with the error itself, not with an account of the fiber that met it. */

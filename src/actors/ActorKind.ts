@@ -76,6 +76,8 @@ export interface InvocationCall {
 /** A fiber that runs while a machine is in a state. It reports by sending commands to its own actor. */
 export interface InvocationDefinition {
   readonly run: (call: InvocationCall) => Effect.Effect<void>
+  /** It only watches: a hub that drains does not wait for it. */
+  readonly isWatch?: boolean
   /** The command that records its death. A fiber that is interrupted because its state was left did not die. */
   readonly lost: (cause: Cause.Cause<never>, invocation: Invocation) => CommandShape
 }
@@ -94,6 +96,8 @@ export interface ActorHistory {
   /** Raised when the machine's states or context change shape; older snapshots are then ignored. */
   readonly version: number
   readonly fold: Fold
+  /** States that nothing leaves: the stream of an actor in one of them has ended. */
+  readonly finalStates?: ReadonlySet<string>
   /** Its event types, each with the upcasters from its first shape to today's. */
   readonly upcasters: { readonly [eventType: string]: ReadonlyArray<Upcaster> }
 }

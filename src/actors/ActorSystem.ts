@@ -64,7 +64,9 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
-    /** Invocations that run. */
+    /** How long the most overdue deadline has waited, ms. */
+    readonly overdueMs: () => number
+    /** Invocations that run, save those that only watch. */
     readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
     /** Ends every invocation except one stream's and refuses what waits. */
     readonly quiesce: (except: StreamId) => Effect.Effect<void>
@@ -72,6 +74,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly quarantined: () => ReadonlyArray<Quarantine>
     readonly refusals: RefusalFeed
     readonly live: () => number
+    /** Hub time of the newest command of a caller, null before the first. */
+    readonly lastCommandAt: () => number | null
   }
 >() {}
 
@@ -82,6 +86,8 @@ export interface ActorSystemOptions {
   /** The kind whose invocations run during recovery too: the hub's. */
   readonly unheld?: ActorKind
   readonly onCommitted?: (changes: ReadonlyArray<Change>) => void
+  /** Told of every command that was carried out, right before its sender is. */
+  readonly onCarriedOut?: (envelope: Envelope, outcome: Outcome) => void
   readonly onDefect?: (defect: Defect) => void
   /** The sequencer itself died: nothing can be decided any more. */
   readonly onFatal?: (cause: Cause.Cause<never>) => void
@@ -126,9 +132,10 @@ const make = (options: ActorSystemOptions) =>
     const actors = new LiveActors(kinds, yield* KnownEvents, journal, yield* Snapshots, limits)
     const refusals = new RefusalFeed()
     const queue = new CommandQueue()
-    const seal = makeSealer(yield* randomHex(12))
+    const seal = makeSealer(yield* randomHex(12), clock.now)
     let floorAt = 0
     let released = false
+    let lastCommandAt: number | null = null
 
     const sequencer: Sequencer = new Sequencer({
       queue,
@@ -164,7 +171,10 @@ const make = (options: ActorSystemOptions) =>
     ): Effect.Effect<Outcome, Refused> =>
       Effect.async((resume) => {
         // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
-        const envelope = seal(kind, id, command, origin, resume)
+        const envelope: Envelope = seal(kind, id, command, origin, (exit) => {
+          if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
+          resume(exit)
+        })
         sequencer.submit(envelope)
         return Effect.sync(() => sequencer.forget(envelope))
       })
@@ -215,6 +225,7 @@ const make = (options: ActorSystemOptions) =>
       send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
         // What the hub has to say of itself does not wait behind its callers.
         const lane = kind === options.unheld ? "hub" : "caller"
+        if (lane === "caller") lastCommandAt = clock.now()
         const origin: Origin = { lane, by, commandId, waitUntil: clock.now() + waitMs }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
@@ -255,6 +266,7 @@ const make = (options: ActorSystemOptions) =>
       raiseFloor,
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
+      overdueMs: () => deadlines.overdueMs,
       running: driver.running,
       quiesce: (except) =>
         Effect.suspend(() => {
@@ -264,6 +276,7 @@ const make = (options: ActorSystemOptions) =>
       outage: () => sequencer.outage,
       quarantined: () => actors.quarantined,
       refusals,
-      live: () => actors.size
+      live: () => actors.size,
+      lastCommandAt: () => lastCommandAt
     })
   })

@@ -38,6 +38,8 @@ export interface Envelope {
   readonly correlation: string | null
   /** Order of arrival. */
   readonly sequence: number
+  /** Hub time of arrival. */
+  readonly arrivedAt: number
   /** Hub time until which the sender waits for a command that may succeed later. */
   readonly waitUntil: number
   /** Called once, unless the sender gave up first. */

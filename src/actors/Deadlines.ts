@@ -47,6 +47,12 @@ export class Deadlines {
     return size
   }
 
+  /** How long the most overdue deadline has waited for its delivery, ms; 0 when none is due. */
+  get overdueMs(): number {
+    const next = this.#heap.peek()
+    return next && !next.cancelled ? Math.max(0, this.options.now() - next.dueAt) : 0
+  }
+
   /** Makes what is armed for a stream follow its new state. */
   update(state: ActorState, graceMs: number | undefined): void {
     const before = this.#armed.get(state.stream) ?? []

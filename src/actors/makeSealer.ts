@@ -10,7 +10,7 @@ export type Origin = Pick<Envelope, "lane" | "by"> &
   }
 
 /** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
-export const makeSealer = (prefix: string) => {
+export const makeSealer = (prefix: string, now: () => number) => {
   let sequence = 0
   return (
     kind: ActorKind,
@@ -34,6 +34,7 @@ export const makeSealer = (prefix: string) => {
       ...origin,
       ...(deadline && { deadline }),
       sequence,
+      arrivedAt: now(),
       answer,
       cancelled: false
     }

@@ -1,6 +1,4 @@
 /** The hub as the command line sees it: a typed client of `http/api.ts` at the url that `hub.json` or an option names. */
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -8,7 +6,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Effect, Option, ParseResult, Schema } from "effect"
 import { environment } from "../config/process.js"
 import { api, Failure } from "../http/api.js"
-import { readHubFile } from "../hub/hubFile.js"
+import { readHubFile, tokenIn } from "../hub/hubFile.js"
 import { CliFailure, failed, toCliFailure, usage } from "./CliFailure.js"
 import { optionalText, stateDirOf, workspace } from "./common.js"
 
@@ -45,7 +43,7 @@ export const findHub = ({ workspace, url }: ConnectionOptions) =>
     const stateDir = yield* stateDirOf(workspace)
     const file = readHubFile(stateDir)
     if (!file) return yield* notRunning(`no hub runs in ${stateDir}`)
-    const found: Target = { url: file.url, token: token ?? ownToken(stateDir) }
+    const found: Target = { url: file.url, token: token ?? tokenIn(stateDir) }
     if ((yield* bootAt(found)) === file.bootId) return found
     return yield* notRunning(`the hub of ${stateDir} does not answer at ${file.url}`)
   })
@@ -63,14 +61,6 @@ const bootAt = ({ url, token }: Target): Effect.Effect<unknown> =>
 
 /** A hub that is busy may take its time; one that is frozen never answers. */
 const askMs = 5_000
-
-const ownToken = (stateDir: string): string | undefined => {
-  try {
-    return readFileSync(join(stateDir, "token"), "utf8").trim()
-  } catch {
-    return undefined
-  }
-}
 
 /** A client of the hub at a place. */
 export const clientOf = ({ url, token }: Target) =>

@@ -79,17 +79,21 @@ const newFile = (path: string): Effect.Effect<number, CliFailure, Scope.Scope> =
 export const importVerb = Command.make(
   "import",
   {
-    file: Args.file({ name: "FILE", exists: "yes" }).pipe(Args.withDescription("a whole export")),
+    source: Args.path({ name: "FILE|DIR", exists: "yes" }).pipe(
+      Args.withDescription("a whole export, or the folder of a backup")
+    ),
     workspace,
     json
   },
   (options) =>
     Effect.gen(function* () {
       const stateDir = yield* stateDirOf(options.workspace)
-      const restored = yield* restoreJournal(stateDir, options.file)
+      const restored = yield* restoreJournal(stateDir, options.source)
       yield* say(
         `${restored.revoked} leases were revoked, since the world has moved on; tokens may restart below ones that an outside fence has seen`
       )
       yield* print(options.json ? JSON.stringify(restored) : String(restored.offset))
     })
-).pipe(Command.withDescription("make a journal from a whole export, in a workspace that has none"))
+).pipe(
+  Command.withDescription("make a journal from a whole export or a backup, in a workspace that has none")
+)

@@ -9,7 +9,14 @@ import { print } from "./output.js"
 
 /** Verb groups. Only the one that is called is loaded, so that a small verb answers at once. */
 const groups = {
+  start: () => import("./start.js").then(({ start }) => start),
   dev: () => import("./dev.js").then(({ dev }) => dev),
+  stop: () => import("./stop.js").then(({ stop }) => stop),
+  status: () => import("./status.js").then(({ status }) => status),
+  url: () => import("./status.js").then(({ url }) => url),
+  logs: () => import("./logs.js").then(({ logs }) => logs),
+  doctor: () => import("./doctor.js").then(({ doctor }) => doctor),
+  restart: () => import("./stop.js").then(({ restart }) => restart),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   journal: () => import("./journal.js").then(({ journal }) => journal)

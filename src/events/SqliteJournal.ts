@@ -100,6 +100,7 @@ const make = Effect.gen(function* () {
         const recent = tail.read(after, limit)
         return recent ? Effect.succeed(recent) : EventRows.readAfter(store, after, limit)
       }),
+    tailOf: (stream) => EventRows.tailOf(store, stream),
     readStreams: (tails, limit) => EventRows.readStreams(store, tails, limit),
     byCommands: (commandIds) => Effect.zipRight(settledHead, EventRows.byCommands(store, commandIds)),
     agendas: EventRows.agendas(store),

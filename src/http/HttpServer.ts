@@ -27,6 +27,13 @@ export interface HttpServices extends ProbeServices, FollowServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
+  readonly streams: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target
+  ) => Effect.Effect<void> | undefined
+  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void
 }
@@ -132,6 +139,7 @@ const answer = (
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
   if (denied) return deny(request, response, denied, isOld)
   if (request.method === "GET" && isProbe(path)) return probe(services, request, response, path)
+  if (request.method === "GET" && path === "/metrics") return sendMetrics(services, response)
   const away = awayFor(services, path)
   if (away) {
     discardBody(request, response)
@@ -141,6 +149,7 @@ const answer = (
   return (
     page(services, request, response, target) ??
     services.ledger(request, response, path) ??
+    services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
   )
@@ -168,6 +177,12 @@ const page = (
   }
   return wantsEventStream(request, target) ? followJournal(services, request, response, target) : undefined
 }
+
+/** Scraped also while the hub starts. */
+const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effect.Effect<void> =>
+  Effect.map(Effect.promise(metrics.text), (text) =>
+    sendText(response, 200, text, { "Content-Type": metrics.contentType })
+  )
 
 const html = { "Content-Type": "text/html; charset=utf-8" }
 

@@ -170,7 +170,9 @@ const decodeSegment = (name: string, segment: string): Effect.Effect<string, Ref
     catch: () => refusal({ _tag: "InvalidCommand", path: name, problem: "has a broken percent-escape" })
   })
 
-const commandIdOf = ({ headers }: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
+export const commandIdOf = ({
+  headers
+}: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
   const key = headers["idempotency-key"]
   if (key === undefined || (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
     return Effect.succeed(key)
@@ -198,7 +200,7 @@ const invalidAt = <A>(root: string, decoding: Effect.Effect<A, ParseResult.Parse
     return invalid(path, issue?.message ?? "is not valid")
   })
 
-const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
+export const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause)) as CallFailure | BodyTooLarge | undefined
   switch (failure?._tag) {
     case "Refused":

@@ -1,13 +1,18 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
-import type { Effect } from "effect"
+import { Effect } from "effect"
+import { kindOf, type RecordedEvent } from "../events/Event.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
-import { Followers } from "../http/Followers.js"
-import { type HttpLimits, type HttpServer, makeHttpServer } from "../http/HttpServer.js"
+import { refuseServers, refuseStreams } from "../http/disabled.js"
+import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeApiServer } from "../http/serve.js"
+import { makeServerRoutes } from "../http/serverRoutes.js"
+import { makeSessionRoutes } from "../http/sessionRoutes.js"
+import { makeStreamRoutes } from "../http/streamRoutes.js"
+import { histories } from "../replay/installed.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -30,6 +35,10 @@ export const makeHubServer = (
       claimKind,
       hubKind,
       hub,
+      workspace: settings.workspace,
+      logLevel: settings["log.level"],
+      logOutage: parts.log.outage,
+      followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
     })
@@ -37,7 +46,6 @@ export const makeHubServer = (
   const index = claimKind.index
   const maxDepositBytes = Math.min(settings["ledger.max_body_bytes"], settings["http.max_body"])
   const services = {
-    followers: new Followers(),
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
@@ -59,6 +67,9 @@ export const makeHubServer = (
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
+    streams: makeStreamSide(parts),
+    followers: parts.followers,
+    metrics: parts.metrics,
     journal,
     hub,
     onDefect,
@@ -69,4 +80,46 @@ export const makeHubServer = (
     })
   }
   return makeHttpServer(services, limits)
+}
+
+/** Streams and servers, or what their routes say while they are switched off. */
+const makeStreamSide = (parts: HubParts): HttpServices["streams"] => {
+  const { settings, journal, system, projector, clock, serverKind, followers, onDefect } = parts
+  if (!settings["streams.enabled"]) {
+    return (request, response, { path }) => {
+      if (/^\/servers(\/|$)/.test(path)) return Effect.sync(() => refuseServers(request, response))
+      const isStream = path === "/stream/events" || path.startsWith("/v1/stream/")
+      return isStream ? Effect.sync(() => refuseStreams(request, response)) : undefined
+    }
+  }
+  const restores = () => parts.hub().context.restores
+  const streams = {
+    journal,
+    followers,
+    restores,
+    kinds: new Set(histories.keys()),
+    isLast: ({ stream, state }: RecordedEvent) =>
+      histories.get(kindOf(stream))?.finalStates?.has(state) === true,
+    longPollMs: settings["streams.long_poll"],
+    commentMs: settings["streams.comment"],
+    heartbeatMs: settings["streams.heartbeat"],
+    onDefect
+  }
+  const byName = makeStreamRoutes(streams)
+  const bySession = makeSessionRoutes(streams)
+  const servers = makeServerRoutes({
+    system,
+    kind: serverKind,
+    projector,
+    journal,
+    restores,
+    now: clock.now,
+    ttlMs: settings["servers.ttl"],
+    maxBodyBytes: settings["http.max_body"],
+    onDefect
+  })
+  return (request, response, target) =>
+    byName(request, response, target) ??
+    bySession(request, response, target) ??
+    servers(request, response, target)
 }

@@ -2,17 +2,19 @@
 import type { ActorHistory } from "../actors/ActorKind.js"
 import { claimHistory } from "../actors/claim/claimKind.js"
 import { hubHistory } from "../actors/hub/hubKind.js"
+import { serverHistory } from "../actors/server/serverKind.js"
 import type { EventTypes } from "../events/Upcasters.js"
 import { claims } from "../projections/claims.js"
 import { health } from "../projections/health.js"
 import type { Projection } from "../projections/Projection.js"
+import { servers } from "../projections/servers.js"
 
 export const histories: ReadonlyMap<string, ActorHistory> = new Map(
-  [hubHistory, claimHistory].map((history) => [history.name, history])
+  [hubHistory, claimHistory, serverHistory].map((history) => [history.name, history])
 )
 
 export const knownEvents: EventTypes = new Map(
   [...histories.values()].flatMap(({ upcasters }) => Object.entries(upcasters))
 )
 
-export const projections: ReadonlyArray<Projection> = [claims, health]
+export const projections: ReadonlyArray<Projection> = [claims, health, servers]

@@ -38,6 +38,16 @@ export const journalContract = (layer: Layer.Layer<Journal>): void => {
     })
   )
 
+  live("knows where a stream ends", () =>
+    Effect.gen(function* () {
+      yield* append(happened("a/1", 1), happened("a/11", 1), happened("a/1", 2), happened("a/2", 1))
+      const journal = yield* Journal
+      expect(yield* journal.tailOf(stream("a/1"))).toBe(3)
+      expect(yield* journal.tailOf(stream("a/11"))).toBe(2)
+      expect(yield* journal.tailOf(stream("a"))).toBe(0)
+    })
+  )
+
   live("keeps every field as it was given", () =>
     Effect.gen(function* () {
       const data = { text: 'é"\\\u0000\ud800', "7": [1.5, null, { __proto__: 1 }], big: 1e21 }
