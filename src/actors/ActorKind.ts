@@ -83,6 +83,8 @@ export interface InvocationDefinition {
 /** A quick answer to "which of them": the sequencer tells it every change of state, and takes changes back the same way. */
 export interface ActorIndex {
   update(before: ActorState, after: ActorState): void
+  /** An actor is quarantined: it must not be chosen any more, or it would stand before all others for ever. */
+  exclude?(stream: StreamId): void
 }
 
 /** What it takes to read the past of a kind's actors. */

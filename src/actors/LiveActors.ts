@@ -189,6 +189,7 @@ export class LiveActors {
     if (typeof next === "string") {
       const { stream, offset } = recorded
       this.#quarantined.set(stream, { stream, offset, problem: next })
+      actor.kind.index?.exclude?.(stream)
       return false
     }
     actor.state = next

@@ -40,7 +40,7 @@ export const dev = Command.make("dev", options, ({ port, host, drainTimeout, qui
     const hub = yield* startHub(settings, version, {
       onBound: (bound) => stopOnSignals(bound, settings["hub.drain_timeout"])
     })
-    yield* print(hub.url)
+    yield* print(json ? JSON.stringify({ url: hub.url, bootId: hub.bootId, pid: process.pid }) : hub.url)
     if (!quiet) yield* printEvents(hub, json)
     const { clean } = yield* hub.stopped
     if (clean) return yield* say("stopped")
@@ -52,12 +52,14 @@ export const dev = Command.make("dev", options, ({ port, host, drainTimeout, qui
   }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("run the hub in the foreground; Ctrl-C drains and ends it"))
 
-/** From the first event of this boot on; the url is on a line of its own before them. */
+/** From the first event of this boot on; where the hub is stands on a line of its own before them. */
 const printEvents = (
   { parts, before }: HubHandle,
   asJson: boolean
 ): Effect.Effect<void, never, Scope.Scope> => {
   const { journal } = parts
+  // Nobody reads any more: that is no reason to end a hub that others use.
+  process.stdout.on("error", () => {})
   const line = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
   return Stream.runForEach(follow(journal, before), (event) =>
     line(asJson ? event.json : eventLine(event))

@@ -3,7 +3,7 @@
  * in that order. All errors are reported at once, each with its key and its source.
  */
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
 import { boolean, duration, integer, number, offOr, type Parser, size, text, texts } from "./parsers.js"
@@ -13,6 +13,8 @@ interface Setting<A> {
   readonly fallback: A
   /** Variable to read besides the one that the key's name gives. */
   readonly old?: string
+  /** A file or folder: a relative one is meant from the workspace in `mound.yaml`, else from where the program was started. */
+  readonly isPath?: true
   /** How the old variable writes what the key calls a duration: plain milliseconds. */
   readonly oldUnit?: "ms"
 }
@@ -35,7 +37,7 @@ const MiB = 1_024 * KiB
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
   "http.host": setting(text, "127.0.0.1"),
-  "http.token_file": setting<string | undefined>(text, undefined),
+  "http.token_file": setting<string | undefined>(text, undefined, { isPath: true }),
   "http.allowed_hosts": setting(texts, []),
   "http.allowed_origins": setting(texts, []),
   "http.max_body": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
@@ -43,7 +45,10 @@ const settings = {
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
-  "ledger.stance_registry": setting<string | undefined>(text, undefined, { old: "SBP_STANCE_REGISTRY" }),
+  "ledger.stance_registry": setting<string | undefined>(text, undefined, {
+    old: "SBP_STANCE_REGISTRY",
+    isPath: true
+  }),
   "ledger.sweep.interval": setting(offOr(duration(100, 30 * dayMs)), undefined, {
     old: "SBP_DECAY_GC_INTERVAL_MS",
     oldUnit: "ms"
@@ -126,6 +131,8 @@ export const loadSettings = ({
       }
       const parsed = definition.parse(found.raw)
       if ("problem" in parsed) problems.push({ key, source: found.source, problem: parsed.problem })
+      else if (definition.isPath && found.from === "config")
+        values[key] = resolve(workspace, String(parsed.value))
       else values[key] = parsed.value
       if (key === "http.port") portSource = found.from
     }
@@ -183,6 +190,8 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
   }
   if (document.errors.length > 0 || document.contents === null) return found
   const visit = (node: Node, prefix: string): void => {
+    // A section whose keys are all left out.
+    if (isScalar(node) && node.value === null) return
     if (!isMap(node)) {
       problems.push({ key: prefix || "mound.yaml", source: path, problem: "must be a mapping of settings" })
       return
@@ -192,7 +201,7 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
       const key = prefix === "" ? name : `${prefix}.${name}`
       const { line, col } = lines.linePos(pair.key.range?.[0] ?? 0)
       const where = `${path}:${line}:${col}`
-      if (key in settings) {
+      if (Object.hasOwn(settings, key)) {
         found.set(key, { raw: pair.value?.toJS(document), source: where, from: "config" })
       } else if (Object.keys(settings).some((known) => known.startsWith(`${key}.`))) {
         if (pair.value) visit(pair.value, key)

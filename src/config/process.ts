@@ -3,3 +3,8 @@ import type { Environment } from "./Settings.js"
 
 export const environment: Environment = process.env
 export const workingDirectory: string = process.cwd()
+
+const dashes = process.argv.indexOf("--")
+
+/** The words after `--`: somebody else's command, which this program only passes on. */
+export const foreignCommand: ReadonlyArray<string> = dashes < 0 ? [] : process.argv.slice(dashes + 1)

@@ -87,7 +87,9 @@ const toFailure = (
 /** Starts a thread and waits for its greeting. When it ends, whoever still waits for an answer learns that it is in doubt. */
 const start = (path: string, onEnd: () => void): Effect.Effect<Thread, Fault> =>
   Effect.async((resume) => {
-    const worker = new Worker(new URL("./writerThread.js", import.meta.url), { workerData: { path } })
+    // Flags that a host program was started with, such as `--eval`, are not for this thread.
+    const options = { workerData: { path }, execArgv: [] }
+    const worker = new Worker(new URL("./writerThread.js", import.meta.url), options)
     const thread: Thread = { worker, pending: new Map() }
     worker.on("message", (said: Greeting | Reply) => {
       if (!("id" in said)) return resume("ready" in said ? Effect.succeed(thread) : toFailure(said))

@@ -68,7 +68,8 @@ const recover = ({ system, claimKind, projector, clock }: Boot, call: Invocation
     yield* call.send(recovered)
   })
 
-const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
+/** How the claims stand in the journal: what the index of them begins with. */
+export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
   Effect.gen(function* () {
     const open = yield* openClaims(read)
     const leased = yield* leasedClaims(read)

@@ -20,7 +20,7 @@ import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents } from "../events/Upcasters.js"
 import * as SqliteWriter from "../projections/SqliteWriter.js"
 import { foldActors } from "../replay/foldActors.js"
-import { histories, knownEvents } from "../replay/installed.js"
+import { histories, knownEvents, projections } from "../replay/installed.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { prepareStateDir } from "./preconditions.js"
 
@@ -48,8 +48,13 @@ export const restoreJournal = (stateDir: string, file: string) =>
     const path = journalPath(stateDir)
     if (existsSync(path)) return yield* new NotEmpty({ path })
     const partial = `${path}.restoring`
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
-    const restored = yield* Effect.scoped(restoreInto(partial, file))
+    const removePartial = Effect.sync(() => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
+    })
+    yield* removePartial
+    const restored = yield* Effect.scoped(restoreInto(partial, file)).pipe(
+      Effect.onError(() => removePartial)
+    )
     renameSync(partial, path)
     const folder = openSync(stateDir, "r")
     fsyncSync(folder)
@@ -80,7 +85,7 @@ const restoreInto = (path: string, file: string) =>
 
     const built = yield* ActorSystem.layer({ kinds: [hubKind, claimKind] }).pipe(
       Layer.provide(Layer.merge(SqliteJournal.layer, HubClock.layer(head.at))),
-      Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer([]))),
+      Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer(projections))),
       Layer.provide(Layer.succeed(KnownEvents, knownEvents)),
       Layer.provide(Layer.succeedContext(opened)),
       Layer.build
