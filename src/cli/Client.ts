@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   readonly url: Option.Option<string>
 }
 
-const notRunning = (message: string) => failed("HubNotRunning", message, "start it: mound dev")
+const notRunning = (message: string) => failed("HubNotRunning", message, "start it: mound start")
 
 /** Where a hub listens, and what it wants to be shown. */
 export interface Target {

@@ -36,7 +36,7 @@ const build = (
 export const journalIn = (stateDir: string): Effect.Effect<string, CliFailure> => {
   const path = journalPath(stateDir)
   if (existsSync(path)) return Effect.succeed(path)
-  return failed("NoJournal", `there is no journal at ${path}`, "start a hub there first: mound dev")
+  return failed("NoJournal", `there is no journal at ${path}`, "start a hub there first: mound start")
 }
 
 /** The journal as it is at this moment, whatever a hub appends meanwhile. */
