@@ -46,7 +46,7 @@ describe("startHub of the package", () => {
       expect(deposited).toMatchObject({ id: "w1", offset: 4 })
       expect(health).toMatchObject({ status: "ok", state: "ready", ledger: { counts: { open: 1 } } })
       expect(clean).toBe(true)
-      expect(readdirSync(join(workspace, ".mound")).sort()).toEqual(["hub.lock", "mound.db"])
+      expect(readdirSync(join(workspace, ".mound")).sort()).toEqual(["hub.lock", "logs", "mound.db"])
       const drain = (yield* eventsIn(workspace)).find(({ type }) => type === "HubDrainStarted")
       expect(drain?.data).toMatchObject({ reason: "enough", force: false })
     })

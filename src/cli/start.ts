@@ -1,6 +1,6 @@
 /** `mound start`: a hub in the background, idempotent; returns when it is ready or says why it is not (contracts: hub 3.2, 3.3). */
 import { Command, Options } from "@effect/cli"
-import { Effect, Option } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import { environment } from "../config/process.js"
 import type { Loaded, Settings } from "../config/Settings.js"
 import { randomHex } from "../events/randomHex.js"
@@ -133,17 +133,14 @@ const launch = (settings: Settings, flags: ReadonlyArray<string>) =>
     )
   })
 
-/** Whoever gives up waiting for a start does not want the hub any more. */
+/** Whoever gives up waiting for a start does not want the hub any more. Heard from before the hub's process is made. */
 const interruptedBySignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.raceFirst(
-    effect,
-    Effect.async<never>((resume) => {
-      const onSignal = () => resume(Effect.interrupt)
-      process.once("SIGINT", onSignal)
-      process.once("SIGTERM", onSignal)
-      return Effect.sync(() => {
-        process.off("SIGINT", onSignal)
-        process.off("SIGTERM", onSignal)
-      })
-    })
+  Effect.acquireUseRelease(
+    Effect.map(Deferred.make<never>(), (given) => {
+      const onSignal = () => Deferred.unsafeDone(given, Effect.interrupt)
+      process.once("SIGINT", onSignal).once("SIGTERM", onSignal)
+      return { given, onSignal }
+    }),
+    ({ given }) => Effect.raceFirst(effect, Deferred.await(given)),
+    ({ onSignal }) => Effect.sync(() => process.off("SIGINT", onSignal).off("SIGTERM", onSignal))
   )

@@ -42,13 +42,13 @@ export const BackupList = Schema.Struct({
 })
 export type BackupList = typeof BackupList.Type
 
-/** The folder is there already; a backup never writes over anything. */
-export class NotEmpty extends Schema.TaggedError<NotEmpty>()("NotEmpty", { path: Schema.String }) {
+/** It is there already, and nothing is ever written over. */
+export class NotEmpty extends Schema.TaggedError<NotEmpty>()("NotEmpty", {
+  path: Schema.String,
+  fix: Schema.String
+}) {
   override get message() {
     return `${this.path} exists already`
-  }
-  get fix() {
-    return "name another folder"
   }
 }
 
@@ -84,7 +84,7 @@ export const backupJournal = (
   Effect.gen(function* () {
     const dir = resolve(target)
     const partial = `${dir}.partial`
-    if (existsSync(dir)) return yield* new NotEmpty({ path: dir })
+    if (existsSync(dir)) return yield* new NotEmpty({ path: dir, fix: "name another folder" })
     // What is left of a backup that was cut short is no backup.
     rmSync(partial, { recursive: true, force: true })
     mkdirSync(partial, { recursive: true, mode: 0o700 })

@@ -51,7 +51,8 @@ export const restoreJournal = (stateDir: string, source: string) =>
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const path = journalPath(stateDir)
-    if (existsSync(path)) return yield* new NotEmpty({ path })
+    if (existsSync(path))
+      return yield* new NotEmpty({ path, fix: "import into another workspace: --workspace DIR" })
     const partial = `${path}.restoring`
     const removePartial = Effect.sync(() => {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })

@@ -181,7 +181,9 @@ export const startHub = (
     }
     metrics.observe(parts)
     system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
-    const server = yield* Effect.acquireRelease(makeHubServer(parts, token), ({ close }) => close)
+    // Not acquired: what is forked for a request must stay interruptible, and would inherit that it is not.
+    const server = yield* makeHubServer(parts, token)
+    yield* Effect.addFinalizer(() => server.close)
     boot = { ...parts, server }
 
     const told = (command: HubCommand) =>

@@ -96,7 +96,7 @@ describe("mound dev", () => {
         const workspace = yield* workspaceFolder()
         const { code } = yield* end(yield* startDev(workspace), signal)
         expect(code).toBe(0)
-        expect(readdirSync(join(workspace, ".mound")).sort()).toEqual(["hub.lock", "mound.db"])
+        expect(readdirSync(join(workspace, ".mound")).sort()).toEqual(["hub.lock", "logs", "mound.db"])
         const events = yield* eventsIn(workspace)
         expect(events.map(({ type }) => type)).toEqual([...startTypes, ...stopTypes])
         expect(events.at(-1)?.data).toMatchObject({ clean: true })

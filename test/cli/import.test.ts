@@ -60,7 +60,10 @@ describe("journal import", () => {
       yield* mound("journal", "import", file)
       const replayed = yield* mound("journal", "replay", "--json")
       expect(replayed.code).toBe(0)
-      expect(JSON.parse(replayed.stdout)).toMatchObject({ compared: ["claims", "health"], differingRows: 0 })
+      expect(JSON.parse(replayed.stdout)).toMatchObject({
+        compared: ["claims", "health", "servers"],
+        differingRows: 0
+      })
       yield* startDev(workspace)
       expect((yield* eventsIn(workspace)).some(({ type }) => type === "HubLossDetected")).toBe(false)
       const { rows } = JSON.parse((yield* mound("claim", "list", "--json")).stdout)

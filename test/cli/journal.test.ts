@@ -79,7 +79,7 @@ describe("journal verbs that read", () => {
         const { code, stdout, stderr } = yield* moundIn(workspace)("journal", ...words)
         expect([words, code, stdout]).toEqual([words, 1, ""])
         expect(stderr).toContain(`there is no journal at ${join(workspace, ".mound", "mound.db")}`)
-        expect(stderr).toContain("fix: start a hub there first: mound dev")
+        expect(stderr).toContain("fix: start a hub there first: mound start")
       }
       expect(readdirSync(workspace)).toEqual(["mound.yaml"])
     })

@@ -35,11 +35,11 @@ describe("a verb that needs a hub", () => {
         const failed = yield* moundIn(workspace)(...words)
         expect([words, failed.code, failed.stdout]).toEqual([words, 1, ""])
         expect(failed.stderr).toBe(
-          `mound: no hub runs in ${join(workspace, ".mound")}\nfix: start it: mound dev\n`
+          `mound: no hub runs in ${join(workspace, ".mound")}\nfix: start it: mound start\n`
         )
       }
       const asJson = yield* moundIn(workspace)("claim", "list", "--json")
-      expect(JSON.parse(asJson.stdout)).toMatchObject({ _tag: "HubNotRunning", fix: "start it: mound dev" })
+      expect(JSON.parse(asJson.stdout)).toMatchObject({ _tag: "HubNotRunning", fix: "start it: mound start" })
       expect(readdirSync(workspace)).toEqual(["mound.yaml"])
     })
   )
@@ -73,7 +73,7 @@ describe("a verb that needs a hub", () => {
       const failed = yield* moundIn(workspace)("claim", "list")
       expect(failed.code).toBe(1)
       expect(failed.stderr).toMatch(
-        /^mound: the hub of \S+ does not answer at http:\S+\nfix: start it: mound dev\n$/
+        /^mound: the hub of \S+ does not answer at http:\S+\nfix: start it: mound start\n$/
       )
       expect(filesIn(join(workspace, ".mound"))).toEqual(before)
     })
@@ -110,7 +110,7 @@ describe("a verb that needs a hub", () => {
       ).toBe(0)
       const nobody = yield* run("mound", ["claim", "list", "--url", "http://127.0.0.1:2"], { cwd })
       expect(nobody).toMatchObject({ code: 1, stdout: "" })
-      expect(nobody.stderr).toContain("fix: start it: mound dev")
+      expect(nobody.stderr).toContain("fix: start it: mound start")
     })
   )
 

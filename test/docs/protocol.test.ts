@@ -28,7 +28,8 @@ describe("docs/protocol.md", () => {
       "/stream",
       "/healthz",
       "/livez",
-      "/readyz"
+      "/readyz",
+      "/metrics"
     ]
     // The journal has a section of its own instead of a row.
     expect(page).toContain("`GET /journal?after=")

@@ -1,7 +1,7 @@
 /** The built binaries as a person runs them: child processes, real files, real sockets. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, type Scope } from "effect"
 import { vi } from "vitest"
@@ -142,10 +142,11 @@ export const end = ({ child, ended }: Running, signal: NodeJS.Signals = "SIGTERM
     return ended
   })
 
-/** SHA-256 of each file in a folder, by name. */
+/** SHA-256 of each file in a folder and the folders in it, by its path. */
 export const filesIn = (folder: string): { readonly [name: string]: string } =>
   Object.fromEntries(
-    readdirSync(folder)
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => statSync(join(folder, name)).isFile())
       .sort()
       .map((name) => [
         name,
