@@ -36,6 +36,7 @@ const againMs = 1_000
 export class Deadlines {
   #armed = new Map<StreamId, ReadonlyArray<Armed>>()
   #heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
+  #floorAt = 0
   #wake: (() => void) | undefined
 
   constructor(private readonly options: DeadlinesOptions) {}
@@ -46,6 +47,12 @@ export class Deadlines {
     return size
   }
 
+  /** How long the most overdue deadline has waited for its delivery, ms; 0 when none is due. */
+  get overdueMs(): number {
+    const next = this.#heap.peek()
+    return next && !next.cancelled ? Math.max(0, this.options.now() - next.dueAt) : 0
+  }
+
   /** Makes what is armed for a stream follow its new state. */
   update(state: ActorState, graceMs: number | undefined): void {
     const before = this.#armed.get(state.stream) ?? []
@@ -53,7 +60,7 @@ export class Deadlines {
       (deadline) =>
         before.find(
           (armed) => armed.deadline.id === deadline.id && armed.deadline.armedBy === deadline.armedBy
-        ) ?? this.#arm(state.stream, deadline, graceMs)
+        ) ?? this.#arm(state, deadline, graceMs)
     )
     for (const armed of before) if (!after.includes(armed)) armed.cancelled = true
     if (after.length > 0) this.#armed.set(state.stream, after)
@@ -61,10 +68,11 @@ export class Deadlines {
   }
 
   /**
-   * Gives every deadline with a grace that is armed now at least that much time from `at` on, after first moving it by `shiftMs`:
-   * time that the clock skipped is time that nobody had (contracts: hub 3.7). One that is armed later has all of its own.
+   * Gives every deadline with a grace at least that much time from `at` on, after first moving it by `shiftMs`: time that
+   * the clock skipped is time that nobody had (contracts: hub 3.7).
    */
   raiseFloor(at: number, shiftMs = 0): void {
+    this.#floorAt = at
     this.#heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
     for (const armed of [...this.#armed.values()].flat()) {
       if (armed.graceMs !== undefined) armed.dueAt = Math.max(armed.dueAt + shiftMs, at + armed.graceMs)
@@ -104,8 +112,11 @@ export class Deadlines {
     })
   }
 
-  #arm(stream: StreamId, deadline: Deadline, graceMs: number | undefined): Armed {
-    const armed: Armed = { stream, deadline, graceMs, dueAt: deadline.dueAt, cancelled: false }
+  /** The floor is for what was armed before it; what is armed since comes due as it says. */
+  #arm({ stream, at }: ActorState, deadline: Deadline, graceMs: number | undefined): Armed {
+    const isOlder = graceMs !== undefined && at < this.#floorAt
+    const dueAt = isOlder ? Math.max(deadline.dueAt, this.#floorAt + graceMs) : deadline.dueAt
+    const armed: Armed = { stream, deadline, graceMs, dueAt, cancelled: false }
     this.#heap.push(armed)
     if (this.#heap.peek() === armed) this.#wake?.()
     return armed

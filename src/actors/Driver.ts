@@ -28,14 +28,12 @@ interface Running {
 export interface RunningInvocation {
   readonly stream: StreamId
   readonly src: string
-  /** It comes to no end of its own. */
-  readonly isStanding: boolean
 }
 
 export interface Driver {
   /** Starts and interrupts fibers so that exactly the invocations of this state run. Returns at once. */
   readonly update: (kind: ActorKind, state: ActorState) => void
-  /** The invocations that run or are still being interrupted. */
+  /** The invocations that do something, or are still being interrupted; those that stand are left out. */
   readonly running: () => ReadonlyArray<RunningInvocation>
   /** Interrupts everything, except one stream's, and waits for the finalizers. */
   readonly interruptAll: (except?: StreamId) => Effect.Effect<void>
@@ -60,8 +58,10 @@ export const makeDriver = (options: DriverOptions): Effect.Effect<Driver, never,
       const inTurn = previous ? Effect.zipRight(Fiber.await(previous.fiber), body) : body
       const fiber = fork(inTurn, { scope, immediate: false })
       const { src } = invocation
-      alive.set(fiber, { stream, src, isStanding: kind.invocations?.[src]?.isStanding === true })
-      fiber.addObserver(() => alive.delete(fiber))
+      if (!kind.invocations?.[src]?.isStanding) {
+        alive.set(fiber, { stream, src })
+        fiber.addObserver(() => alive.delete(fiber))
+      }
       return { invocation, fiber }
     }
 

@@ -5,14 +5,13 @@ import { environment, workingDirectory } from "../config/process.js"
 import { loadSettings } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
 import type { PeerRow, PresenceRow, Why } from "../http/peersApi.js"
-import { ask, given } from "./ask.js"
-import { type Client, connection } from "./Client.js"
+import { ask, asking, given } from "./ask.js"
+import type { Client } from "./Client.js"
 import { json, optionalText, workspace } from "./common.js"
 import { localTime, print, table } from "./output.js"
 import { peerName } from "./peerRegister.js"
 
 const at = optionalText("at", "as of an offset or an ISO 8601 date")
-const shared = { ...connection, json }
 
 const allRows = ({ peers }: Client, moment: { readonly at?: string }) =>
   Effect.gen(function* () {
@@ -60,10 +59,11 @@ const toListed = (rows: ReadonlyArray<PeerRow | PresenceRow>) => {
     })
 }
 
-export const list = Command.make("list", { at, ...shared }, (options) =>
+export const list = Command.make("list", { at, ...asking }, (options) =>
   ask(
     options,
-    (client) => Effect.map(allRows(client, given("at", options.at)), toListed),
+    given({ at: options.at }),
+    (client, moment) => Effect.map(allRows(client, moment), toListed),
     (listed) =>
       listed.length === 0
         ? ""
@@ -110,15 +110,12 @@ const whyText = (why: Why): string => {
 
 export const why = Command.make(
   "why",
-  { name: peerName, runtime: Args.text({ name: "RUNTIME" }).pipe(Args.optional), at, ...shared },
+  { name: peerName, runtime: Args.text({ name: "RUNTIME" }).pipe(Args.optional), at, ...asking },
   (options) =>
     ask(
       options,
-      ({ peers }) =>
-        peers.why({
-          path: { personality: options.name },
-          urlParams: { ...given("runtime", options.runtime), ...given("at", options.at) }
-        }),
+      given({ runtime: options.runtime, at: options.at }),
+      ({ peers }, urlParams) => peers.why({ path: { personality: options.name }, urlParams }),
       whyText
     )
 ).pipe(Command.withDescription("why it is as it is: the events that its state rests on"))

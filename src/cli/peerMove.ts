@@ -3,14 +3,13 @@ import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { environment } from "../config/process.js"
 import type { PresenceOutcome } from "../http/peersApi.js"
-import { ask, given } from "./ask.js"
-import { type Client, type ConnectionOptions, connect, connection, explainFailure } from "./Client.js"
+import { type AskingOptions, ask, asking, given } from "./ask.js"
+import { type Client, connect, explainFailure } from "./Client.js"
 import { CliFailure, usage } from "./CliFailure.js"
-import { json, optionalText } from "./common.js"
+import { optionalText } from "./common.js"
 import { print, span } from "./output.js"
 import { peerName } from "./peerRegister.js"
 
-const shared = { ...connection, json }
 const runtime = Args.text({ name: "RUNTIME" }).pipe(Args.optional)
 const topic = optionalText("topic", "what it is woken for: a known topic is gone on with")
 
@@ -35,7 +34,7 @@ const outcomeLine = (
 
 /** Runs a request for presences and prints a line for each. */
 const move = <E>(
-  options: ConnectionOptions & { readonly json: boolean },
+  options: AskingOptions,
   request: (client: Client) => Effect.Effect<Answer, E>,
   isDone: (outcome: PresenceOutcome) => boolean = () => true
 ) =>
@@ -70,7 +69,7 @@ export const wake = Command.make(
     resume: Options.boolean("resume").pipe(Options.withDescription("with the last session, or not at all")),
     override: Options.boolean("override").pipe(Options.withDescription("also out of a crash loop")),
     topic,
-    ...shared
+    ...asking
   },
   (options) => {
     const { fresh, resume, override, name } = options
@@ -82,26 +81,26 @@ export const wake = Command.make(
         peers.wakePeer({
           path: { personality: name },
           urlParams: { wait: startMs },
-          payload: {
-            ...given("runtime", options.runtime),
-            ...(intent && { intent }),
-            ...(override && { override }),
-            ...given("topic", options.topic)
-          }
+          payload: given({
+            runtime: options.runtime,
+            intent,
+            override: override || undefined,
+            topic: options.topic
+          })
         }),
       isLive
     )
   }
 ).pipe(Command.withDescription("start a session now, and wait until it is ready"))
 
-export const newSession = Command.make("new", { name: peerName, runtime, topic, ...shared }, (options) =>
+export const newSession = Command.make("new", { name: peerName, runtime, topic, ...asking }, (options) =>
   move(
     options,
     ({ peers }) =>
       peers.renewPeer({
         path: { personality: options.name },
         urlParams: { wait: startMs },
-        payload: { ...given("runtime", options.runtime), ...given("topic", options.topic) }
+        payload: given({ runtime: options.runtime, topic: options.topic })
       }),
     isLive
   )
@@ -111,14 +110,13 @@ const named = {
   name: peerName.pipe(Args.optional),
   runtime,
   all: Options.boolean("all").pipe(Options.withDescription("every registered peer")),
-  ...shared
+  ...asking
 }
 
-interface NamedOptions extends ConnectionOptions {
+interface NamedOptions extends AskingOptions {
   readonly name: Option.Option<string>
   readonly runtime: Option.Option<string>
   readonly all: boolean
-  readonly json: boolean
 }
 
 interface VerbRequest {
@@ -145,7 +143,7 @@ const forEach = <E>(
             verb(client, {
               path: { personality },
               urlParams: { wait: stopMs },
-              payload: given("runtime", options.runtime)
+              payload: given({ runtime: options.runtime })
             }),
           { concurrency: 16 }
         )
@@ -189,11 +187,12 @@ export const reset = Command.make("reset", named, (options) =>
   forEach(options, ({ peers }, request) => peers.resetPeer(request))
 ).pipe(Command.withDescription("lift the hold of a crash loop"))
 
-export const selfFresh = Command.make("self-fresh", shared, (options) =>
+export const selfFresh = Command.make("self-fresh", asking, (options) =>
   environment.MOUND_SESSION_TOKEN?.trim()
     ? ask(
         options,
-        ({ peers }) => peers.selfFresh({ payload: {} }),
+        {},
+        ({ peers }, payload) => peers.selfFresh({ payload }),
         () => "a fresh session follows"
       )
     : Effect.fail(

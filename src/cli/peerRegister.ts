@@ -3,11 +3,9 @@ import { resolve } from "node:path"
 import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { workingDirectory } from "../config/process.js"
-import { ask, given } from "./ask.js"
-import { connection } from "./Client.js"
-import { json, optionalText } from "./common.js"
+import { ask, asking, given } from "./ask.js"
+import { optionalText } from "./common.js"
 
-const shared = { ...connection, json }
 export const peerName = Args.text({ name: "PEER" })
 
 export const register = Command.make(
@@ -37,28 +35,26 @@ export const register = Command.make(
       Options.withDescription("when it goes on with its last session")
     ),
     seed: optionalText("seed", "what each fresh session hears first"),
-    ...shared
+    ...asking
   },
   (options) =>
     ask(
       options,
-      ({ peers }) =>
-        peers.registerPeer({
-          payload: {
-            personality: options.name,
-            cwd: resolve(
-              workingDirectory,
-              Option.getOrElse(options.cwd, () => ".")
-            ),
-            ...(options.runtime.length > 0 && { runtimes: options.runtime }),
-            ...given("description", options.description),
-            ...given("intelligence", options.intelligence),
-            ...(options.always && { restart: "always" as const }),
-            ...given("resume", options.resume),
-            ...given("seedPrompt", options.seed),
-            ...(options.command.length > 0 && { launch: { process: { args: options.command } } })
-          }
-        }),
+      given({
+        personality: options.name,
+        cwd: resolve(
+          workingDirectory,
+          Option.getOrElse(options.cwd, () => ".")
+        ),
+        runtimes: options.runtime.length > 0 ? options.runtime : undefined,
+        description: options.description,
+        intelligence: options.intelligence,
+        restart: options.always ? ("always" as const) : undefined,
+        resume: options.resume,
+        seedPrompt: options.seed,
+        launch: options.command.length > 0 ? { process: { args: options.command } } : undefined
+      }),
+      ({ peers }, payload) => peers.registerPeer({ payload }),
       ({ peer: { personality, runtimes }, truncated }) =>
         `${personality} (${runtimes.join(", ")}): registered${truncated ? ", its description was cut to 450 characters" : ""}`
     )
@@ -73,19 +69,17 @@ export const remove = Command.make(
     force: Options.boolean("force").pipe(
       Options.withDescription("also while it is up: its sessions are ended first")
     ),
-    ...shared
+    ...asking
   },
   (options) =>
     ask(
       options,
-      ({ peers }) =>
-        Effect.map(
-          peers.removePeer({
-            path: { personality: options.name },
-            urlParams: options.force ? { force: "true" } : {}
-          }),
-          (answer) => ({ personality: options.name, ...answer })
-        ),
+      given({ force: options.force ? ("true" as const) : undefined }),
+      ({ peers }, urlParams) =>
+        Effect.map(peers.removePeer({ path: { personality: options.name }, urlParams }), (answer) => ({
+          personality: options.name,
+          ...answer
+        })),
       ({ personality, action, sessionsEnded, messagesFailed }) =>
         action === "absent"
           ? `${personality}: absent`

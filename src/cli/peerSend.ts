@@ -4,10 +4,9 @@ import { resolve } from "node:path"
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { workingDirectory } from "../config/process.js"
-import { ask, given } from "./ask.js"
-import { connection } from "./Client.js"
+import { ask, asking, given } from "./ask.js"
 import { CliFailure, usage } from "./CliFailure.js"
-import { durationOf, json, optionalText } from "./common.js"
+import { durationOf, optionalText } from "./common.js"
 import { peerName } from "./peerRegister.js"
 
 const defaultWaitMs = 10_000
@@ -30,33 +29,30 @@ export const send = Command.make(
     ),
     wait: optionalText("wait", "how long to wait for evidence, 10s by default"),
     noWait: Options.boolean("no-wait").pipe(Options.withDescription("do not wait for evidence")),
-    ...connection,
-    json
+    ...asking
   },
   (options) =>
     Effect.gen(function* () {
-      const body = yield* bodyOf(options.message, options.messageFile)
       const wait = options.noWait ? 0 : ((yield* durationOf("wait", options.wait)) ?? defaultWaitMs)
+      const attachments = options.attachment.map((path) => resolve(workingDirectory, path))
       let outcome = ""
       yield* ask(
         options,
-        ({ messages }) =>
+        Effect.map(bodyOf(options.message, options.messageFile), (body) =>
+          given({
+            to: options.name,
+            body,
+            runtime: options.runtime,
+            topic: options.topic,
+            from: options.from,
+            messageId: options.id,
+            replyTo: options.replyTo,
+            attachments: attachments.length > 0 ? attachments : undefined
+          })
+        ),
+        ({ messages }, payload) =>
           Effect.tap(
-            messages.sendMessage({
-              urlParams: { wait: Math.min(wait, 30_000) },
-              payload: {
-                to: options.name,
-                body,
-                ...given("runtime", options.runtime),
-                ...given("topic", options.topic),
-                ...given("from", options.from),
-                ...given("messageId", options.id),
-                ...given("replyTo", options.replyTo),
-                ...(options.attachment.length > 0 && {
-                  attachments: options.attachment.map((path) => resolve(workingDirectory, path))
-                })
-              }
-            }),
+            messages.sendMessage({ urlParams: { wait: Math.min(wait, 30_000) }, payload }),
             ({ state, reason, to }) =>
               Effect.sync(() => {
                 if (failedStates.has(state)) outcome = `${state} for ${to}${reason ? ` (${reason})` : ""}`

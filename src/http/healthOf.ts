@@ -7,46 +7,74 @@ import { countByState, countForeverSince, oldestOpen } from "../projections/clai
 import { healthRows, type StoredHealth } from "../projections/healthQueries.js"
 import { peersHealth } from "../projections/peersHealth.js"
 import type { Health } from "./api.js"
-import type { Moment } from "./asOf.js"
+import { type Clockwork, type Moment, momentOf } from "./asOf.js"
 
 export interface HealthServices {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
+  /** What keeps the hub log from being written, if anything does. */
+  readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
 }
 
 const dayMs = 86_400_000
 const severity = { ok: 0, degraded: 1, failing: 2 } as const
 type Status = keyof typeof severity
 
+/** One moment in each of the projections that health is read from; they may be different stores. */
+export interface HealthMoments {
+  readonly health: Moment
+  readonly registry: Moment
+  readonly messages: Moment
+}
+
+export const healthMoments = (clockwork: Clockwork, at: string | undefined) =>
+  Effect.all({
+    health: momentOf(clockwork, "health", at),
+    registry: momentOf(clockwork, "registry", at),
+    messages: momentOf(clockwork, "messages", at)
+  })
+
 /** Health at a moment. The ledger's counts are those of the same moment. */
 export const healthOf = (
-  { system, claimKind }: HealthServices,
-  moment: Moment,
+  services: HealthServices,
+  moments: HealthMoments,
   claims: Moment,
-  peers: { readonly registry: Moment; readonly messages: Moment },
   hub: { readonly state: string; readonly bootId: string | null }
 ): Effect.Effect<Health, JournalUnavailable> =>
   Effect.gen(function* () {
-    const recorded = yield* healthRows(moment.read, moment.now)
-    const ofPeers = yield* peersHealth(peers.registry.read, peers.messages.read, moment.now)
-    const rows = [...recorded, ...ofPeers, ...(moment.isPast ? [] : raisedNow(system, moment.now))]
-    const counts = moment.isPast ? yield* countByState(claims.read) : claimKind.index.counts
+    const { offset, now, isPast } = moments.health
+    const rows = yield* rowsAt(services, moments)
+    const counts = isPast ? yield* countByState(claims.read) : services.claimKind.index.counts
     return {
-      offset: moment.offset,
-      at: moment.now,
+      offset,
+      at: now,
       ...hub,
       status: worst(rows),
       components: componentsOf(rows),
       ledger: {
         counts: Object.fromEntries(counts),
-        foreverOverDay: yield* countForeverSince(claims.read, moment.now - dayMs),
+        foreverOverDay: yield* countForeverSince(claims.read, now - dayMs),
         oldestOpenAt: yield* oldestOpen(claims.read)
       }
     }
   })
 
+/** How the hub is now, in a word. */
+export const statusNow = (
+  services: HealthServices,
+  moments: HealthMoments
+): Effect.Effect<Status, JournalUnavailable> => Effect.map(rowsAt(services, moments), worst)
+
+const rowsAt = (services: HealthServices, { health, registry, messages }: HealthMoments) =>
+  Effect.gen(function* () {
+    const { read, now, isPast } = health
+    const recorded = yield* healthRows(read, now)
+    const ofPeers = yield* peersHealth(registry.read, messages.read, now)
+    return [...recorded, ...ofPeers, ...(isPast ? [] : raisedNow(services, now))]
+  })
+
 /** What is true of this process now and in no event yet. */
-const raisedNow = (system: ActorSystem["Type"], now: number): ReadonlyArray<StoredHealth> => {
+const raisedNow = ({ system, logOutage }: HealthServices, now: number): ReadonlyArray<StoredHealth> => {
   const outage = system.outage()
   const refused = outage && {
     component: "journal",
@@ -66,7 +94,16 @@ const raisedNow = (system: ActorSystem["Type"], now: number): ReadonlyArray<Stor
     offset,
     detail: problem
   }))
-  return refused ? [refused, ...quarantined] : quarantined
+  const unwritten = logOutage()
+  const exporter = unwritten && {
+    component: "exporters",
+    reason: "write_failed",
+    subject: "hub.log",
+    status: "degraded",
+    offset: null,
+    ...unwritten
+  }
+  return [...(refused ? [refused] : []), ...quarantined, ...(exporter ? [exporter] : [])]
 }
 
 const componentsOf = (rows: ReadonlyArray<StoredHealth>): Health["components"] => {

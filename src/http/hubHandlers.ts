@@ -9,9 +9,10 @@ import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
-import { healthOf } from "./healthOf.js"
+import { healthMoments, healthOf, statusNow } from "./healthOf.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
+import { statusOf } from "./statusOf.js"
 
 export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
@@ -19,6 +20,11 @@ export interface HubServices extends Clockwork {
   readonly hubKind: HubKind
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
+  readonly workspace: string
+  readonly logLevel: string
+  readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
+  /** Connections that follow a stream. */
+  readonly followers: () => number
   readonly sweep: (options: {
     readonly floor: number | undefined
     readonly dryRun: boolean
@@ -26,7 +32,10 @@ export interface HubServices extends Clockwork {
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
-type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "stop" | "rebuild">
+type HubHandlers = Pick<
+  Handlers,
+  "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
+>
 
 const defaultPage = 100
 
@@ -43,18 +52,15 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
       }),
     health: ({ urlParams: { at } }) =>
       Effect.gen(function* () {
-        const moment = yield* momentOf(services, "health", at)
+        const moments = yield* healthMoments(services, at)
         const claims = yield* momentOf(services, "claims", at)
         const { name: state, context } = hub()
-        const registry = yield* momentOf(services, "registry", at)
-        const messages = yield* momentOf(services, "messages", at)
-        return yield* healthOf(
-          services,
-          moment,
-          claims,
-          { registry, messages },
-          { state, bootId: context.bootId }
-        )
+        return yield* healthOf(services, moments, claims, { state, bootId: context.bootId })
+      }).pipe(Effect.scoped),
+    hub: () =>
+      Effect.gen(function* () {
+        const moments = yield* healthMoments(services, undefined)
+        return statusOf(services, moments.health, yield* statusNow(services, moments))
       }).pipe(Effect.scoped),
     stop: ({ payload, commandId }) =>
       Effect.map(
@@ -71,6 +77,14 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
           }
         }
       ),
+    recordBackup: ({ payload, commandId }) =>
+      Effect.gen(function* () {
+        const { offset } = yield* journal.head
+        if (payload.offset > offset) return yield* refusal({ _tag: "OffsetAhead", head: offset })
+        const command = { type: "RecordBackup", ...payload } as const
+        const { state } = yield* system.send(hubKind, "", command, { by: "operator", commandId })
+        return { offset: state.offset }
+      }),
     rebuild: ({ path: { name } }) =>
       services.projector.projections.some((projection) => projection.name === name)
         ? services.rebuild(name)

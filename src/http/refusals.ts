@@ -10,7 +10,9 @@ import {
   type SystemReason,
   systemExplanations
 } from "../actors/Refused.js"
+import { type ServerReason, serverExplanations } from "../actors/server/ServerRefusal.js"
 import type { Failure } from "./api.js"
+import type { TokenFault } from "./StreamToken.js"
 
 /** Reasons of the reading routes, which are no commands. */
 export type QueryReason =
@@ -19,8 +21,23 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | StreamReason
 
-export type AnyReason = SystemReason | ClaimReason | HubReason | PeerReason | OwnPresenceReason | QueryReason
+/** Reasons of the routes that read streams (contracts: streams 4). */
+export type StreamReason =
+  | Exclude<TokenFault, { readonly _tag: "OffsetAhead" }>
+  | { readonly _tag: "BadParameter"; readonly parameter: string; readonly problem: string }
+  | { readonly _tag: "StreamNotFound"; readonly name: string }
+  | { readonly _tag: "ReadOnlyStream"; readonly name: string }
+
+export type AnyReason =
+  | SystemReason
+  | ClaimReason
+  | HubReason
+  | PeerReason
+  | OwnPresenceReason
+  | ServerReason
+  | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
   OffsetAhead: ({ head }) => ({
@@ -36,19 +53,55 @@ const queryExplanations: Explanations<QueryReason> = {
     message: `${operation} is running already`,
     fix: "wait for it to end"
   }),
-  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` })
+  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  MalformedOffset: ({ given }) => ({
+    message: `${JSON.stringify(given)} is no stream offset`,
+    fix: "start at -1"
+  }),
+  ForeignOffset: ({ given }) => ({
+    message: `${given} belongs to another kind of stream`,
+    fix: "start at -1"
+  }),
+  OffsetGone: ({ given }) => ({
+    message: `${given} belongs to a history that is no more: the journal was restored`,
+    fix: "forget what was read and start at -1"
+  }),
+  BadParameter: ({ parameter, problem }) => ({ message: `${parameter} ${problem}` }),
+  StreamNotFound: ({ name }) => ({ message: `there is no stream ${JSON.stringify(name)}` }),
+  ReadOnlyStream: ({ name }) => ({
+    message: `${name} is a stream of the journal: it is only read here`,
+    fix: "send a command instead"
+  })
+}
+
+/** What a request lacks that is turned away before anything of it is read. */
+const accessExplanations: { readonly [need: string]: Explanation } = {
+  host: {
+    message: "the Host of this request is none of this hub's names",
+    fix: "use the url that the hub prints, or add the name to http.allowed_hosts"
+  },
+  origin: {
+    message: "pages of this origin may not talk to this hub",
+    fix: "add it to http.allowed_origins if they may"
+  },
+  token: {
+    message: "this hub wants a token",
+    fix: "send Authorization: Bearer TOKEN, with MOUND_TOKEN or what is in .mound/token"
+  }
 }
 
 const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
+  NotAllowed: (reason) => accessExplanations[reason.need] ?? systemExplanations.NotAllowed(reason),
   ...claimExplanations,
   ...hubExplanations,
   ...peerExplanations,
   ...presenceExplanations,
+  ...serverExplanations,
   ...queryExplanations
 }
 
-const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
+export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
@@ -74,8 +127,18 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  MalformedOffset: 400,
+  ForeignOffset: 400,
+  BadParameter: 400,
+  StaleServerToken: 403,
+  StreamNotFound: 404,
+  ServerNotRegistered: 404,
+  ReadOnlyStream: 405,
+  HeardSince: 409,
+  OffsetGone: 410,
   TooLarge: 413,
   QuotaReached: 429,
+  TooManyServers: 429,
   SlowDown: 429,
   Defect: 500,
   Recovering: 503,

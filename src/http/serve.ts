@@ -63,6 +63,7 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 interface Route {
   readonly method: string
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
+  readonly maxBodyBytes: number
   readonly status: number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
@@ -87,18 +88,25 @@ export interface Target {
   readonly query: string
 }
 
+export interface ApiServerOptions {
+  readonly maxBodyBytes: number
+  /** A deposit carries a payload, and may be larger than other commands. */
+  readonly maxDepositBytes: number
+  readonly onDefect: (error: unknown) => void
+}
+
 export const makeApiServer = (
   protocol: typeof api,
   handlers: Handlers,
-  options: { readonly maxBodyBytes: number; readonly onDefect: (error: unknown) => void }
+  options: ApiServerOptions
 ): ApiServer => {
-  const routes = routesOf(protocol, handlers as unknown as { readonly [name: string]: Answer })
+  const routes = routesOf(protocol, handlers as unknown as { readonly [name: string]: Answer }, options)
   return {
     handle: (request, response, { path, query }) => {
       const segments = path.slice(1).split("/")
       const route = routes.find((each) => each.method === request.method && matches(each, segments))
       if (!route) return undefined
-      return callOf(route, request, segments, query, options.maxBodyBytes).pipe(
+      return callOf(route, request, segments, query).pipe(
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
           const { status, body } =
@@ -120,7 +128,8 @@ export const makeApiServer = (
 
 const routesOf = (
   protocol: typeof api,
-  handlers: { readonly [name: string]: Answer }
+  handlers: { readonly [name: string]: Answer },
+  { maxBodyBytes, maxDepositBytes }: ApiServerOptions
 ): ReadonlyArray<Route> => {
   const routes: Array<Route> = []
   const strict = { onExcessProperty: "error" } as const
@@ -132,6 +141,7 @@ const routesOf = (
       routes.push({
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
+        maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
         status: HttpApiSchema.getStatusSuccess(endpoint.successSchema),
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
@@ -157,8 +167,7 @@ const callOf = (
   route: Route,
   request: IncomingMessage,
   segments: ReadonlyArray<string>,
-  query: string,
-  maxBodyBytes: number
+  query: string
 ): Effect.Effect<Call<never>, Refused<AnyReason> | BodyTooLarge> =>
   Effect.gen(function* () {
     const path: { [name: string]: string } = {}
@@ -172,7 +181,7 @@ const callOf = (
       : {}
     let payload: unknown = {}
     if (Option.isSome(route.decodePayload)) {
-      const json = parseJson(yield* readBody(request, maxBodyBytes))
+      const json = parseJson(yield* readBody(request, route.maxBodyBytes))
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
@@ -191,7 +200,9 @@ const decodeSegment = (name: string, segment: string): Effect.Effect<string, Ref
     catch: () => refusal({ _tag: "InvalidCommand", path: name, problem: "has a broken percent-escape" })
   })
 
-const commandIdOf = ({ headers }: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
+export const commandIdOf = ({
+  headers
+}: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
   const key = headers["idempotency-key"]
   if (key === undefined || (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
     return Effect.succeed(key)
@@ -219,7 +230,7 @@ const invalidAt = <A>(root: string, decoding: Effect.Effect<A, ParseResult.Parse
     return invalid(path, issue?.message ?? "is not valid")
   })
 
-const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
+export const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause)) as CallFailure | BodyTooLarge | undefined
   switch (failure?._tag) {
     case "Refused":

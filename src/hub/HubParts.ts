@@ -4,11 +4,15 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { ServerKind } from "../actors/server/serverKind.js"
 import type { Settings } from "../config/Settings.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
+import type { Followers } from "../http/Followers.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { HubLog } from "./hubLog.js"
+import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
 import type { Sweeper } from "./Sweeper.js"
@@ -21,8 +25,12 @@ export interface HubParts extends PeerParts {
   readonly clock: HubClock["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly serverKind: ServerKind
+  readonly followers: Followers
   readonly sweeper: Sweeper
   readonly postman: Postman
+  readonly log: HubLog
+  readonly metrics: Metrics
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>

@@ -1,85 +1,113 @@
-/** A file of lines that is moved aside before it grows too large: the base is the newest, `.1` the one before it (contracts: peers 6). */
+/**
+ * A text file that grows by whole lines and is moved aside before it grows too large: `.1` is the newest of the older ones. Written by
+ * one process alone.
+ */
 import {
-  appendFileSync,
+  closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
-  truncateSync
+  truncateSync,
+  writeSync
 } from "node:fs"
 import { dirname } from "node:path"
 
-export interface Rotation {
+export interface RotationLimits {
+  /** No file grows beyond this, unless a single line does. */
   readonly maxBytes: number
-  /** Files kept besides the base. */
-  readonly keep: number
+  /** Older files that are kept besides the one that is written. */
+  readonly maxFiles: number
 }
 
 export class RotatingFile {
+  #descriptor: number | undefined
+  #bytes = 0
+
   constructor(
     readonly path: string,
-    private readonly rotation: Rotation
-  ) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  }
+    private readonly limits: RotationLimits
+  ) {}
 
-  /** Adds whole lines. One that is larger than a file may be stands alone in its own. */
+  /** Appends lines, each given without its line feed. Throws what the file system says; lines before the failure are written. */
   append(lines: ReadonlyArray<string>): void {
-    let pending = ""
-    let size = this.#size()
+    let text = ""
     for (const line of lines) {
       const bytes = Buffer.byteLength(line) + 1
-      if (size > 0 && size + bytes > this.rotation.maxBytes) {
-        this.#write(pending)
-        pending = ""
-        size = 0
-        this.#rotate()
+      if (this.#size() + Buffer.byteLength(text) + bytes > this.limits.maxBytes) {
+        this.#write(text)
+        text = ""
+        if (this.#size() > 0) this.#rotate()
       }
-      pending += `${line}\n`
-      size += bytes
+      text += `${line}\n`
     }
-    this.#write(pending)
+    this.#write(text)
   }
 
   /** Cuts a last line that was not written whole. */
   cutTornTail(): void {
-    const text = this.#read(this.path)
+    this.close()
+    const text = read(this.path)
     const whole = text.lastIndexOf("\n") + 1
     if (whole < text.length) truncateSync(this.path, Buffer.byteLength(text.slice(0, whole)))
   }
 
-  /** The newest line that fits, from the base backwards. */
+  /** The newest line that fits, from the file that is written backwards. */
   findLast(fits: (line: string) => boolean): string | undefined {
-    for (let n = 0; n <= this.rotation.keep; n++) {
-      const found = this.#read(this.#name(n)).split("\n").reverse().find(fits)
+    for (let index = 0; index <= this.limits.maxFiles; index++) {
+      const found = read(this.#name(index)).split("\n").reverse().find(fits)
       if (found !== undefined) return found
     }
     return undefined
   }
 
-  #rotate(): void {
-    const { keep } = this.rotation
-    if (keep === 0) return rmSync(this.path, { force: true })
-    for (let n = keep; n > 0; n--) {
-      if (existsSync(this.#name(n - 1))) renameSync(this.#name(n - 1), this.#name(n))
-    }
-  }
-
-  #write(text: string): void {
-    if (text !== "") appendFileSync(this.path, text, { mode: 0o600 })
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+    this.#descriptor = undefined
   }
 
   #size(): number {
-    return statSync(this.path, { throwIfNoEntry: false })?.size ?? 0
+    this.#open()
+    return this.#bytes
   }
 
-  #name(n: number): string {
-    return n === 0 ? this.path : `${this.path}.${n}`
+  #open(): number {
+    if (this.#descriptor === undefined) {
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      this.#descriptor = openSync(this.path, "a", 0o600)
+      this.#bytes = fstatSync(this.#descriptor).size
+    }
+    return this.#descriptor
   }
 
-  #read(path: string): string {
-    return existsSync(path) ? readFileSync(path, "utf8") : ""
+  #write(text: string): void {
+    if (text === "") return
+    const bytes = Buffer.from(text)
+    const descriptor = this.#open()
+    for (let written = 0; written < bytes.length; ) {
+      const count = writeSync(descriptor, bytes, written)
+      written += count
+      this.#bytes += count
+    }
+  }
+
+  #rotate(): void {
+    this.close()
+    const { maxFiles } = this.limits
+    // The oldest one is overwritten by the one before it; without older ones the file begins anew.
+    if (maxFiles === 0) closeSync(openSync(this.path, "w", 0o600))
+    for (let index = maxFiles - 1; index >= 0; index--) {
+      if (statSync(this.#name(index), { throwIfNoEntry: false }))
+        renameSync(this.#name(index), this.#name(index + 1))
+    }
+  }
+
+  #name(index: number): string {
+    return index === 0 ? this.path : `${this.path}.${index}`
   }
 }
+
+const read = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "")

@@ -14,7 +14,9 @@ export const makeGate =
     if (kind === hubKind) return undefined
     const state = live.isLive(hubStream) ? live.state(hubStream).name : "stopped"
     if (state === "ready") return undefined
-    if (!state.startsWith("draining.")) return { _tag: "Recovering" }
+    if (state === "starting" || state === "recovering") return { _tag: "Recovering" }
+    // Nothing follows the event that says that this boot has ended.
+    if (state === "stopped") return { _tag: "Draining" }
     const isHeld = deadline ? kind.holdsDeadlines === true : kind.startsWork.has(command.type)
     return isHeld ? { _tag: "Draining" } : undefined
   }

@@ -8,12 +8,15 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import type { HttpServer } from "../http/HttpServer.js"
 import { countByState, countMarks, leasedClaims, openClaims } from "../projections/claimQueries.js"
 import type { ReadRows } from "../projections/Projector.js"
+import { listServers } from "../projections/serverQueries.js"
 import { reapOrphans } from "../runtimes/reapOrphans.js"
 import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
 import { lifecycleLog } from "./lifecycleLog.js"
+import { watch } from "./probes.js"
 import { seedPeers } from "./seedPeers.js"
+import { keepRegistered, unregister } from "./selfRegistration.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -57,7 +60,7 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
 const recover = (parts: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
-    const { system, claimKind, presenceKind, projector, clock, sessionsRoot } = parts
+    const { system, claimKind, presenceKind, serverKind, projector, clock, sessionsRoot } = parts
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     yield* seedPeers(projector.read, parts)
@@ -65,6 +68,7 @@ const recover = (parts: Boot, call: InvocationCall) =>
     for (const { sessionId, pid } of yield* reapOrphans(sessionsRoot, (id) => open.has(id))) {
       yield* Effect.logWarning(`ended process ${pid}: its session ${sessionId} is over`)
     }
+    serverKind.index.present = (yield* listServers(projector.read)).length
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     const recovered: HubCommand = {
       type: "CompleteRecovery",
@@ -78,7 +82,8 @@ const recover = (parts: Boot, call: InvocationCall) =>
     yield* call.send(recovered)
   })
 
-const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
+/** How the claims stand in the journal: what the index of them begins with. */
+export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
   Effect.gen(function* () {
     const open = yield* openClaims(read)
     const leased = yield* leasedClaims(read)
@@ -102,16 +107,18 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
   })
 
 /** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
-const serve = (parts: Boot): Effect.Effect<void> =>
+const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { system, clock, hubKind, hub, sweeper } = parts
+    const { system, clock, hubKind, hub, sweeper, settings, log } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
-    yield* Effect.all([sweeper.schedule, declarePresences(parts, hub().offset), lifecycleLog(parts)], {
+    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
+    yield* Effect.forkScoped(keepRegistered(boot))
+    yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",
       discard: true
     })
-  })
+  }).pipe(Effect.scoped)
 
 /** Waits until nothing is under way but the hub itself. */
 const drain = (parts: Boot, call: InvocationCall): Effect.Effect<void> =>
@@ -119,7 +126,7 @@ const drain = (parts: Boot, call: InvocationCall): Effect.Effect<void> =>
     const { system, settings } = parts
     if (settings["peers.on_stop"] === "end") yield* endSessions(parts)
     for (;;) {
-      const others = system.running().filter(({ stream, isStanding }) => stream !== hubStream && !isStanding)
+      const others = system.running().filter(({ stream }) => stream !== hubStream)
       if (system.waiting() === 0 && others.length === 0) break
       yield* Effect.sleep(drainStepMs)
     }
@@ -143,9 +150,11 @@ const endSessions = ({ system, presenceKind }: Boot): Effect.Effect<void> =>
   )
 
 /** Ends what is left, then the sockets; the last thing that this boot does is to say so. */
-const close = ({ system, server }: Boot, call: InvocationCall): Effect.Effect<void> =>
+const close = (boot: Boot, call: InvocationCall): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, server } = boot
     yield* Effect.timeoutOption(system.quiesce(hubStream), interruptMs)
+    yield* unregister(boot)
     yield* server.close
     yield* Effect.ignore(call.send({ type: "StopHub" }))
   })

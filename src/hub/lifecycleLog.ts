@@ -28,10 +28,16 @@ export const lifecycleLogPath = (stateDir: string): string => join(stateDir, "lo
 export const lifecycleLog = (services: Services): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { settings } = services
-    const file = new RotatingFile(lifecycleLogPath(settings.stateDir), {
-      maxBytes: settings["peers.lifecycle_log.max_bytes"],
-      keep: settings["peers.lifecycle_log.keep"]
-    })
+    const file = yield* Effect.acquireRelease(
+      Effect.sync(
+        () =>
+          new RotatingFile(lifecycleLogPath(settings.stateDir), {
+            maxBytes: settings["peers.lifecycle_log.max_bytes"],
+            maxFiles: settings["peers.lifecycle_log.keep"]
+          })
+      ),
+      (opened) => Effect.sync(() => opened.close())
+    )
     const refusals = yield* refusalsOf(services)
     const writers = [
       writeEvents(services, file),

@@ -10,6 +10,7 @@ import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import { makeServerKind } from "../actors/server/serverKind.js"
 import type { Change } from "../actors/Turn.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
@@ -23,6 +24,7 @@ import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
+import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { bind } from "./bind.js"
@@ -30,7 +32,9 @@ import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
+import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
+import { type Metrics, makeMetrics } from "./metrics.js"
 import { makePostman } from "./Postman.js"
 import { makePeers } from "./peers.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
@@ -82,6 +86,8 @@ const verifiedAtStart = 10_000
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
+  /** Drawn by whoever starts the hub and wants to know it again; fresh when left out. */
+  readonly bootId?: string | undefined
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
 }
@@ -90,7 +96,7 @@ export interface StartOptions {
 export const startHub = (
   settings: Settings,
   version: string,
-  { writer = ThreadedWriter.layer, onBound = () => Effect.void }: StartOptions = {}
+  { writer = ThreadedWriter.layer, onBound = () => Effect.void, bootId: drawn }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
@@ -99,9 +105,11 @@ export const startHub = (
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const token = yield* tokenFor(settings)
-    const bootId = yield* randomHex(32)
+    const bootId = drawn ?? (yield* randomHex(32))
     const observed = yield* observe
     const defects = yield* makeDefectQueue
+    const commands = new AnsweredCommands()
+    const metrics = makeMetrics()
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -112,6 +120,12 @@ export const startHub = (
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
     })
+    const serverKind = makeServerKind({
+      ttlMs: settings["servers.ttl"],
+      forgetAfterMs: settings["servers.forget_after"],
+      now: () => theBoot().clock.now(),
+      listensSince: () => theBoot().system.floorAt()
+    })
     const peers = makePeers(settings, theBoot)
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
@@ -119,17 +133,21 @@ export const startHub = (
       outstanding: () =>
         theBoot()
           .system.running()
-          .filter(({ isStanding }) => !isStanding)
           .map(({ stream, src }) => ({ stream, what: src })),
       invocations: makeInvocations(theBoot)
     })
 
     const path = journalPath(stateDir)
-    const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind, peers.peerKind, peers.presenceKind],
+    const services = yield* openServices(path, writer(path), metrics, {
+      kinds: [hubKind, claimKind, serverKind, peers.peerKind, peers.presenceKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
+      onCarriedOut: (envelope, outcome) => {
+        const now = theBoot().clock.now()
+        commands.add(envelope, outcome, now)
+        metrics.carriedOut(envelope, outcome, now)
+      },
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
       resume: ({ reason, since, refused }) => ({
@@ -140,12 +158,25 @@ export const startHub = (
     })
     const { system, clock, projector, head } = services
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const log = yield* startHubLog({
+      journal: services.journal,
+      refusals: system.refusals,
+      settings,
+      bootId,
+      before: head.offset,
+      now: clock.now,
+      commands
+    })
     const parts: HubParts = {
       ...services,
       ...peers,
       settings,
       claimKind,
       hubKind,
+      serverKind,
+      followers: new Followers(),
+      metrics,
+      log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
@@ -153,7 +184,11 @@ export const startHub = (
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
+    metrics.observe(parts)
+    system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
+    // Not acquired: what is forked for a request must stay interruptible, and would inherit that it is not.
     const server = yield* makeHubServer(parts, token)
+    yield* Effect.addFinalizer(() => server.close)
     boot = { ...parts, server }
 
     const told = (command: HubCommand) =>
@@ -211,6 +246,7 @@ export const startHub = (
 const openServices = (
   path: string,
   writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
+  metrics: Metrics,
   options: ActorSystem.ActorSystemOptions
 ) =>
   Effect.gen(function* () {
@@ -220,7 +256,9 @@ const openServices = (
     const { fault, head } = yield* verify(store, { last: verifiedAtStart })
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
-      Layer.provideMerge(Layer.mergeAll(SqliteJournal.layer, Snapshots.layer, Projector.layer(projections))),
+      Layer.provideMerge(
+        Layer.mergeAll(measuredJournal(metrics), Snapshots.layer, Projector.layer(projections))
+      ),
       Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
       Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
       Layer.build
@@ -233,6 +271,9 @@ const openServices = (
       clock: Context.get(built, HubClock.HubClock)
     }
   })
+
+const measuredJournal = (metrics: Metrics) =>
+  Layer.effect(Journal, Effect.map(Journal, metrics.measured)).pipe(Layer.provide(SqliteJournal.layer))
 
 /** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
 const observe = Effect.gen(function* () {

@@ -66,6 +66,11 @@ const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
       const detail = streams.map(({ stream, offset }) => `${stream} at offset ${offset}`).join(", ")
       return { ...quarantined, status: "degraded", detail }
     }
+    case "ComponentDegraded": {
+      const { component, reason, subject, status, value, limit } = data
+      const detail = `${value} is beyond the limit of ${limit}`
+      return { component, reason, subject, status, detail } as Raised
+    }
     case "ProjectionDiverged": {
       const detail = `live digest ${data.liveDigest}, rebuilt ${data.rebuiltDigest}`
       return {
@@ -86,6 +91,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   const reason = raised(event)
   if (reason) return [keyOf(reason)]
   if (event.type === "HubReady") return [keyOf(quarantined)]
+  if (event.type === "ComponentRecovered") return [keyOf(event.data as unknown as Raised)]
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
   }
@@ -94,7 +100,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
 
 export const health: Projection = {
   name: "health",
-  version: 1,
+  version: 3,
   columns: {
     key: "TEXT",
     component: "TEXT",

@@ -2,8 +2,11 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { hubProcess, mound } from "../support/hubProcess.js"
+import { readyHub } from "../support/hubProcess.js"
 import { agent, bodiesOf, workspace } from "../support/peerHubs.js"
+import { runMound } from "../support/runMound.js"
+
+const mound = (folder: string, ...args: ReadonlyArray<string>) => runMound(args, { cwd: folder })
 
 const register = (folder: string, name: string, ...args: ReadonlyArray<string>) => {
   mkdirSync(join(folder, name))
@@ -19,7 +22,7 @@ describe("mound peer", () => {
     () =>
       Effect.gen(function* () {
         const folder = yield* workspace()
-        const hub = yield* hubProcess(folder)
+        const hub = yield* readyHub(folder)
         expect((yield* mound(folder, "peer", "list", "--json")).stdout).toBe("[]\n")
         expect((yield* register(folder, "a", "forward=b")).stdout).toBe("a (process): registered\n")
         yield* register(folder, "b")
@@ -33,8 +36,8 @@ describe("mound peer", () => {
         expect(again.stdout).toBe("delivered to process-b (ack)\n")
         expect(bodiesOf(folder, "b")).toEqual(["pass it on", "directly"])
         expect((yield* mound(folder, "peer", "stop", "b")).stdout).toBe("b (process): stopped\n")
-        yield* hub.kill("SIGKILL")
-        yield* hubProcess(folder)
+        yield* hub.kill
+        yield* readyHub(folder)
         const listed = JSON.parse((yield* mound(folder, "peer", "list", "--json")).stdout)
         expect(
           listed.map((peer: { runtimes: ReadonlyArray<{ status: string }> }) => peer.runtimes[0]?.status)
@@ -66,7 +69,7 @@ describe("mound peer", () => {
     () =>
       Effect.gen(function* () {
         const folder = yield* workspace()
-        yield* hubProcess(folder)
+        yield* readyHub(folder)
         const code = (...args: ReadonlyArray<string>) =>
           Effect.map(mound(folder, "peer", ...args), (ran) => ran.code)
         expect(yield* code("send", "x")).toBe(2)

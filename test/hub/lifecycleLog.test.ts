@@ -42,7 +42,7 @@ describe("logfmt", () => {
 
 describe("a rotating file", () => {
   const write = (folder: string, maxBytes: number, keep: number, count: number) => {
-    const file = new RotatingFile(join(folder, "log", "x.log"), { maxBytes, keep })
+    const file = new RotatingFile(join(folder, "log", "x.log"), { maxBytes, maxFiles: keep })
     for (let n = 0; n < count; n++) file.append([`${n} ${"x".repeat(76)}`])
     const read = (suffix: string) => {
       try {

@@ -6,7 +6,7 @@ import { startProcess } from "../../src/runtimes/ProcessHost.js"
 import { nameProcess } from "../../src/runtimes/ProcessTable.js"
 import { SessionFolder } from "../../src/runtimes/SessionFolder.js"
 import { SessionMemory } from "../../src/runtimes/Sessions.js"
-import { type HubProcess, hubProcess } from "../support/hubProcess.js"
+import { type RunningHub, readyHub } from "../support/hubProcess.js"
 import { agent, notesOf, workspace } from "../support/peerHubs.js"
 
 const patienceMs = 240_000
@@ -19,7 +19,7 @@ interface Event {
   readonly data: { readonly [key: string]: unknown }
 }
 
-const ask = <A>(hub: HubProcess, method: string, path: string, body?: unknown): Effect.Effect<A, Error> =>
+const ask = <A>(hub: RunningHub, method: string, path: string, body?: unknown): Effect.Effect<A, Error> =>
   Effect.tryPromise({
     try: async () => {
       const response = await fetch(`${hub.url}${path}`, {
@@ -39,7 +39,7 @@ const patiently = <A>(work: Effect.Effect<A, Error>): Effect.Effect<A, Error> =>
   Effect.retry(work, { schedule: Schedule.spaced(20), times: 2_000 })
 
 const register = (
-  hub: HubProcess,
+  hub: RunningHub,
   folder: string,
   name: string,
   args: ReadonlyArray<string>,
@@ -52,7 +52,7 @@ const register = (
 }
 
 /** Everything that the journal holds about a peer's presence. */
-const eventsOf = (hub: HubProcess, name: string): Effect.Effect<ReadonlyArray<Event>, Error> =>
+const eventsOf = (hub: RunningHub, name: string): Effect.Effect<ReadonlyArray<Event>, Error> =>
   Effect.map(
     ask<{ readonly events: ReadonlyArray<Event> }>(
       hub,
@@ -62,11 +62,11 @@ const eventsOf = (hub: HubProcess, name: string): Effect.Effect<ReadonlyArray<Ev
     ({ events }) => events
   )
 
-const stateOf = (hub: HubProcess, name: string) =>
+const stateOf = (hub: RunningHub, name: string) =>
   Effect.map(eventsOf(hub, name), (events) => events.at(-1)?.state)
 
 /** Completes once a presence is in a state. */
-const awaitState = (hub: HubProcess, name: string, state: string): Effect.Effect<void, Error> =>
+const awaitState = (hub: RunningHub, name: string, state: string): Effect.Effect<void, Error> =>
   patiently(
     Effect.flatMap(stateOf(hub, name), (now) =>
       now === state ? Effect.void : Effect.fail(new Error(`${name} is ${now}, not ${state}`))
@@ -102,7 +102,7 @@ describe("a hub that is killed", () => {
           peers: { restart: { first: "2s" }, max_booting: 2 },
           process: { confirm_within: "1s", end_grace: "1s" }
         })
-        const hub = yield* hubProcess(folder)
+        const hub = yield* readyHub(folder)
         yield* register(hub, folder, "waiting", [])
         yield* register(hub, folder, "dies", [])
         yield* register(hub, folder, "never", [])
@@ -138,7 +138,7 @@ describe("a hub that is killed", () => {
         yield* ask(hub, "POST", "/peers/stubborn/stop", {})
         yield* awaitState(hub, "stubborn", "ending")
         yield* awaitState(hub, "doubted", "live.delivering")
-        yield* hub.kill("SIGKILL")
+        yield* hub.kill
 
         // While nobody looks one session ends, and one runs that belongs to nobody.
         const dying = notesOf(folder, "dies")[0]?.pid as number
@@ -152,7 +152,7 @@ describe("a hub that is killed", () => {
         })
         expect(nameProcess(orphan)).toBeDefined()
 
-        const again = yield* hubProcess(folder)
+        const again = yield* readyHub(folder)
         yield* awaitState(again, "slow", "live.waiting")
         yield* awaitState(again, "slower", "live.waiting")
         yield* awaitState(again, "third", "live.waiting")
@@ -207,7 +207,7 @@ describe("a hub that is killed", () => {
           process: { confirm_within: "500ms" },
           peers: { queue: { max_attempts: 20 } }
         })
-        let hub = yield* hubProcess(folder)
+        let hub = yield* readyHub(folder)
         yield* register(hub, folder, "b", [])
         const total = 40
         const kills = 4
@@ -220,8 +220,8 @@ describe("a hub that is killed", () => {
         for (let n = 0; n < total; n++) {
           yield* send(n)
           if (n % (total / kills) !== total / kills / 2) continue
-          yield* hub.kill("SIGKILL")
-          hub = yield* hubProcess(folder)
+          yield* hub.kill
+          hub = yield* readyHub(folder)
         }
         yield* patiently(
           Effect.filterOrFail(

@@ -1,70 +1,106 @@
-/** A hub as a process of its own, from the built binary: one that can be killed. */
-import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { join } from "node:path"
+/** A hub in a process of its own, as people run it: the built binary on a workspace folder, with a port that the system chooses. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
 import { Effect, type Scope } from "effect"
+import { cleanEnvironment } from "./cleanEnvironment.js"
 
-const binary = new URL("../../dist/bin/mound.js", import.meta.url).pathname
+/** The package's folder, seen from the sources as well as from what they are built to. */
+export const packageRoot = ((): string => {
+  let folder = import.meta.dirname
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder)
+  return folder
+})()
 
-export interface HubProcess {
-  readonly url: string
-  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
-}
-
-/** Completes once it listens; it is killed with the scope. */
-export const hubProcess = (folder: string): Effect.Effect<HubProcess, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.async<{ readonly child: ChildProcess; readonly url: string }>((resume) => {
-        const child = spawn(
-          process.execPath,
-          [binary, "dev", "--port", "0", "--quiet", "--workspace", folder],
-          {
-            stdio: ["ignore", "pipe", "pipe"],
-            env: cleanEnvironment
-          }
-        )
-        let said = ""
-        child.stderr.on("data", (chunk) => {
-          said += chunk
-        })
-        child.stdout.once("data", (chunk) => resume(Effect.succeed({ child, url: String(chunk).trim() })))
-        child.once("exit", (code) => resume(Effect.dieMessage(`the hub ended with ${code}: ${said}`)))
-      }),
-      ({ child }) => kill(child, "SIGKILL")
-    ),
-    ({ child, url }) => ({ url, kill: (signal: NodeJS.Signals) => kill(child, signal) })
-  )
-
-const kill = (child: ChildProcess, signal: NodeJS.Signals): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
-    child.kill(signal)
-  })
-
-/** Tests may themselves run inside of a peer's session. */
-const cleanEnvironment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(MOUND|IAPEER)_/.test(name))
-)
-
-export interface Ran {
-  readonly code: number
-  readonly stdout: string
+export interface Exited {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly stderr: string
 }
 
-/** One call of the command line. */
-export const mound = (folder: string, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
-  Effect.async((resume) => {
-    execFile(
-      process.execPath,
-      [binary, ...args],
-      { cwd: folder, env: cleanEnvironment },
-      (error, stdout, stderr) => {
-        const code = error ? Number((error as { readonly code?: unknown }).code) : 0
-        resume(Effect.succeed({ code, stdout, stderr }))
-      }
-    )
-  })
+export class HubProcess {
+  #stderr = ""
+  /** Lines of standard output so far: the url, then one an event. */
+  readonly lines: Array<string> = []
+  readonly exited: Promise<Exited>
+  /** Resolves with the url once the hub is ready, or with how it ended before. */
+  readonly ready: Promise<string | Exited>
 
-export const databaseOf = (folder: string): string => join(folder, ".mound", "mound.db")
+  constructor(readonly child: ChildProcess) {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#stderr += text
+    })
+    this.exited = once(child, "close").then(([code, signal]) => ({ code, signal, stderr: this.#stderr }))
+    const url = new Promise<string>((resolve) => {
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+        if (this.lines.push(line) === 1) resolve(line)
+      })
+    })
+    this.ready = Promise.race([url, this.exited])
+  }
+
+  /** The url of a hub that is ready; throws with its own words when it is not going to be. */
+  async url(): Promise<string> {
+    const started = await this.ready
+    if (typeof started === "string") return started
+    throw new Error(`the hub ended with ${started.code ?? started.signal}: ${started.stderr}`)
+  }
+
+  /** Kills it without a warning, and waits until it is gone. */
+  async kill(): Promise<Exited> {
+    this.child.kill("SIGKILL")
+    return this.exited
+  }
+
+  /** Asks it to end, and waits until it has. */
+  async stop(): Promise<Exited> {
+    this.child.kill("SIGTERM")
+    return this.exited
+  }
+}
+
+export interface HubProcessOptions {
+  readonly environment?: { readonly [name: string]: string }
+  readonly flags?: ReadonlyArray<string>
+}
+
+export const spawnHub = (
+  workspace: string,
+  { environment = {}, flags = [] }: HubProcessOptions = {}
+): HubProcess =>
+  new HubProcess(
+    spawn(
+      process.execPath,
+      [join(packageRoot, "dist/bin/mound.js"), "dev", "--workspace", workspace, "--port", "0", ...flags],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment, ...environment } }
+    )
+  )
+
+/** A hub process that is gone with the scope, whatever happens. */
+export const hubProcess = (
+  workspace: string,
+  options?: HubProcessOptions
+): Effect.Effect<HubProcess, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => spawnHub(workspace, options)),
+    (hub) => Effect.promise(() => hub.kill())
+  )
+
+export interface RunningHub {
+  readonly url: string
+  readonly kill: Effect.Effect<Exited>
+}
+
+/** A hub process that is ready: where it listens, and its sudden end. */
+export const readyHub = (workspace: string): Effect.Effect<RunningHub, never, Scope.Scope> =>
+  Effect.flatMap(hubProcess(workspace), (hub) =>
+    Effect.promise(async () => ({ url: await hub.url(), kill: Effect.promise(() => hub.kill()) }))
+  )
+
+/** A folder for a workspace; the caller removes it. */
+export const makeWorkspace = (): string => mkdtempSync(join(tmpdir(), "mound-workspace-"))
+export const removeWorkspace = (workspace: string): void =>
+  rmSync(workspace, { recursive: true, force: true })

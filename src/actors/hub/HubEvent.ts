@@ -67,6 +67,27 @@ const restored = {
   headHash: Schema.String
 }
 
+const component = {
+  component: Schema.String,
+  reason: Schema.String,
+  subject: Schema.String
+}
+const degraded = {
+  ...component,
+  status: Schema.Literal("degraded", "failing"),
+  /** What was measured, and what it must not pass. */
+  value: Schema.Number,
+  limit: Schema.Number
+}
+const recoveredComponent = { ...component, tookMs: Schema.Number }
+const backup = {
+  dir: Schema.String,
+  offset: Offset,
+  headHash: Schema.String,
+  bytes: Schema.Int,
+  tookMs: Schema.Int
+}
+
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
   started,
@@ -79,7 +100,10 @@ export const hubFields = {
   resumed,
   rebuilt,
   diverged,
-  restored
+  restored,
+  component,
+  degraded,
+  backup
 }
 
 export const HubEvent = Schema.Union(
@@ -107,7 +131,10 @@ export const HubEvent = Schema.Union(
   fact("JournalWritesResumed", resumed),
   fact("ProjectionRebuilt", rebuilt),
   fact("ProjectionDiverged", diverged),
-  fact("JournalRestored", restored)
+  fact("JournalRestored", restored),
+  fact("ComponentDegraded", degraded),
+  fact("ComponentRecovered", recoveredComponent),
+  fact("BackupTaken", backup)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -130,5 +157,8 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   JournalWritesResumed: [],
   ProjectionRebuilt: [],
   ProjectionDiverged: [],
-  JournalRestored: []
+  JournalRestored: [],
+  ComponentDegraded: [],
+  ComponentRecovered: [],
+  BackupTaken: []
 }
