@@ -262,7 +262,7 @@ export const HubStatus = Schema.Struct({
   boots: Schema.Int,
   lastBoot: orNull(Schema.String),
   drain: orNull(Schema.Struct({ deadlineAt: Instant, cutShort: Schema.Boolean })),
-  counts: Schema.Struct({ claimsHeld: Schema.Int, followers: Schema.Int }),
+  counts: Schema.Struct({ claimsHeld: Schema.Int, peersLive: Schema.Int, followers: Schema.Int }),
   /** When a caller last sent a command in this boot. */
   lastCommandAt: orNull(Instant),
   health: Schema.Literal("ok", "degraded", "failing")

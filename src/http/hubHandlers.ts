@@ -4,6 +4,7 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { PresenceIndex } from "../actors/presence/PresenceIndex.js"
 import type { Refused } from "../actors/Refused.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
@@ -18,6 +19,7 @@ export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly presences: PresenceIndex
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly workspace: string

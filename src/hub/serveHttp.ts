@@ -56,6 +56,7 @@ export const makeHubServer = (
       claimKind,
       hubKind,
       hub,
+      presences: parts.presenceKind.index,
       workspace: settings.workspace,
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,

@@ -69,6 +69,11 @@ export class PresenceIndex {
     return this.#counts
   }
 
+  /** Presences with a session that takes messages. */
+  get live(): number {
+    return [...this.#counts].reduce((sum, [state, count]) => sum + (state.startsWith("live.") ? count : 0), 0)
+  }
+
   /** The state of a presence that is not at rest. */
   upState(identity: string): PresenceStateName | undefined {
     const state = this.#presences.get(identity)?.state
