@@ -2,7 +2,7 @@
 import { resolve } from "node:path"
 import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
-import { workingDirectory } from "../config/process.js"
+import { foreignCommand, workingDirectory } from "../config/process.js"
 import { ask, asking, given } from "./ask.js"
 import { optionalText } from "./common.js"
 
@@ -12,10 +12,6 @@ export const register = Command.make(
   "register",
   {
     name: peerName,
-    command: Args.text({ name: "COMMAND" }).pipe(
-      Args.withDescription("after --: what the runtime process starts"),
-      Args.repeated
-    ),
     cwd: optionalText("cwd", "the folder that it lives in; by default this one"),
     runtime: Options.text("runtime").pipe(
       Options.repeated,
@@ -52,13 +48,17 @@ export const register = Command.make(
         restart: options.always ? ("always" as const) : undefined,
         resume: options.resume,
         seedPrompt: options.seed,
-        launch: options.command.length > 0 ? { process: { args: options.command } } : undefined
+        launch: foreignCommand.length > 0 ? { process: { args: foreignCommand } } : undefined
       }),
       ({ peers }, payload) => peers.registerPeer({ payload }),
       ({ peer: { personality, runtimes }, truncated }) =>
         `${personality} (${runtimes.join(", ")}): registered${truncated ? ", its description was cut to 450 characters" : ""}`
     )
-).pipe(Command.withDescription("add a peer, or merge into the one of that name"))
+).pipe(
+  Command.withDescription(
+    "add a peer, or merge into the one of that name; what the runtime process starts follows after --"
+  )
+)
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
 
