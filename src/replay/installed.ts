@@ -2,13 +2,14 @@
 import type { ActorHistory } from "../actors/ActorKind.js"
 import { claimHistory } from "../actors/claim/claimKind.js"
 import { hubHistory } from "../actors/hub/hubKind.js"
+import { senseHistory } from "../actors/sense/senseKind.js"
 import type { EventTypes } from "../events/Upcasters.js"
 import { claims } from "../projections/claims.js"
 import { health } from "../projections/health.js"
 import type { Projection } from "../projections/Projection.js"
 
 export const histories: ReadonlyMap<string, ActorHistory> = new Map(
-  [hubHistory, claimHistory].map((history) => [history.name, history])
+  [hubHistory, claimHistory, senseHistory].map((history) => [history.name, history])
 )
 
 export const knownEvents: EventTypes = new Map(
