@@ -4,11 +4,14 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { SenseKind } from "../actors/sense/decideSense.js"
 import type { Settings } from "../config/Settings.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { Configuration } from "./Configuration.js"
+import type { Senses } from "./Senses.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts {
@@ -19,6 +22,9 @@ export interface HubParts {
   readonly clock: HubClock["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly senseKind: SenseKind
+  readonly senses: Senses
+  readonly configuration: Configuration
   readonly sweeper: Sweeper
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState

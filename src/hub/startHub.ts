@@ -2,6 +2,7 @@
  * Puts a hub together and walks it through one boot: lock, journal, port, recovery, ready. The steps are the hub's own machine,
  * driven like any other actor; what runs in its states stands in `lifecycle.ts` (contracts: hub 3.2).
  */
+import { join } from "node:path"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
@@ -11,6 +12,9 @@ import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
 import type { Change } from "../actors/Turn.js"
+import type { ConfigInvalid } from "../config/ConfigProblem.js"
+import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
+import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
 import type { Offset } from "../events/Event.js"
@@ -25,7 +29,11 @@ import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
+import { senseWorkerEntry } from "../runtimes/entries.js"
+import { WorkerLog } from "../runtimes/WorkerLog.js"
+import { makeWorkers } from "../runtimes/Workers.js"
 import { bind } from "./bind.js"
+import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
@@ -34,6 +42,7 @@ import { type Boot, makeInvocations } from "./lifecycle.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
+import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
   JournalCorrupt,
   type Locked,
@@ -46,6 +55,7 @@ import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
 
 export type StartFailure =
+  | ConfigInvalid
   | Locked
   | StartPrecondition
   | StanceRegistryInvalid
@@ -82,17 +92,27 @@ export interface StartOptions {
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
+  /** The file that a group of senses runs in its process. */
+  readonly senseWorker?: string
+  /** Whether changed files are noticed; by default they are. */
+  readonly watch?: boolean
 }
 
 /** Starts a hub in this process and completes when it is ready. It lets go of everything with the scope. */
 export const startHub = (
   settings: Settings,
   version: string,
-  { writer = ThreadedWriter.layer, onBound = () => Effect.void }: StartOptions = {}
+  {
+    writer = ThreadedWriter.layer,
+    onBound = () => Effect.void,
+    senseWorker = senseWorkerEntry,
+    watch = true
+  }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
     const stancePath = settings["ledger.stance_registry"]
+    const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
@@ -120,9 +140,11 @@ export const startHub = (
       invocations: makeInvocations(theBoot)
     })
 
+    const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
+
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind],
+      kinds: [hubKind, claimKind, senseKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => observed.committed(hubKind, changes),
@@ -136,9 +158,34 @@ export const startHub = (
     })
     const { system, clock, projector, head } = services
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const configuration = yield* makeConfiguration(settings.workspace, config, {
+      system,
+      read: projector.read,
+      hubKind,
+      senseKind
+    })
+    const workers = makeWorkers({
+      journalId: services.journal.journalId,
+      workspace: settings.workspace,
+      environment,
+      log: new WorkerLog(join(stateDir, "workers.log"), { now: clock.now })
+    })
+    const senses = yield* makeSenses({
+      ...services,
+      settings,
+      now: clock.now,
+      kind: senseKind,
+      configuration,
+      workers,
+      entry: senseWorker,
+      watch
+    })
     const parts: HubParts = {
       ...services,
       settings,
+      senseKind,
+      senses,
+      configuration,
       claimKind,
       hubKind,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),

@@ -4,10 +4,11 @@
  */
 import { makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
+import { clearedBySense, raisedBySense } from "./senseHealth.js"
 
 const minuteMs = 60_000
 
-interface Raised {
+export interface Raised {
   readonly component: string
   readonly reason: string
   readonly subject: string
@@ -17,15 +18,24 @@ interface Raised {
   readonly detail: string
 }
 
-const keyOf = ({ component, reason, subject }: Pick<Raised, "component" | "reason" | "subject">): string =>
-  `${component}/${reason}/${subject}`
+export const keyOf = ({
+  component,
+  reason,
+  subject
+}: Pick<Raised, "component" | "reason" | "subject">): string => `${component}/${reason}/${subject}`
 
 const quarantined = { component: "actors", reason: "quarantined", subject: "" }
 
 /** The reason that an event raises. */
-const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
-  if (stream !== "hub") return undefined
+const raised = (event: RecordedEvent): Raised | undefined => {
+  const { type, data, stream } = event
+  if (stream !== "hub") return raisedBySense(event)
   switch (type) {
+    case "ConfigRejected": {
+      const errors = data.errors as ReadonlyArray<unknown>
+      const detail = `${errors.length} errors; the configuration before it stays: mound validate`
+      return { component: "config", reason: "rejected", subject: "", status: "degraded", detail }
+    }
     case "HubLossDetected": {
       const detail = `the boot before this one ended without a stop, after offset ${data.lastOffset}`
       return {
@@ -84,7 +94,11 @@ const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
 /** Keys of the reasons that an event may raise or clear. */
 const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   const reason = raised(event)
-  if (reason) return [keyOf(reason)]
+  const cleared = clearedBySense(event)
+  if (reason || cleared.length > 0) return [...(reason ? [reason] : []), ...cleared].map(keyOf)
+  if (event.type === "ConfigLoaded" || event.type === "ConfigReloaded") {
+    return [keyOf({ component: "config", reason: "rejected", subject: "" })]
+  }
   if (event.type === "HubReady") return [keyOf(quarantined)]
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
@@ -94,7 +108,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
 
 export const health: Projection = {
   name: "health",
-  version: 1,
+  version: 2,
   columns: {
     key: "TEXT",
     component: "TEXT",
@@ -108,10 +122,13 @@ export const health: Projection = {
   },
   indexes: [],
   keys: keysOf,
-  streamOf: () => makeStreamId("hub", ""),
+  streamOf: (key) => {
+    const [component, , subject] = key.split("/")
+    return component === "senses" ? makeStreamId("sense", subject ?? "") : makeStreamId("hub", "")
+  },
   reduce: (row, event, key): Row | undefined => {
     const reason = raised(event)
-    if (!reason) return undefined
+    if (!reason || keyOf(reason) !== key) return undefined
     const { forMs, ...fields } = reason
     const stillRaised = row && (row.expires_at === null || (row.expires_at as number) > event.at)
     return {

@@ -7,6 +7,8 @@ import type { EventTypes } from "../events/Upcasters.js"
 import { claims } from "../projections/claims.js"
 import { health } from "../projections/health.js"
 import type { Projection } from "../projections/Projection.js"
+import { senses } from "../projections/senses.js"
+import { signals } from "../projections/signals.js"
 
 export const histories: ReadonlyMap<string, ActorHistory> = new Map(
   [hubHistory, claimHistory, senseHistory].map((history) => [history.name, history])
@@ -16,4 +18,4 @@ export const knownEvents: EventTypes = new Map(
   [...histories.values()].flatMap(({ upcasters }) => Object.entries(upcasters))
 )
 
-export const projections: ReadonlyArray<Projection> = [claims, health]
+export const projections: ReadonlyArray<Projection> = [claims, health, senses, signals]

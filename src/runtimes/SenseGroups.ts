@@ -45,4 +45,6 @@ export interface SenseGroups {
   readonly condemn: (sense: string, token: Offset) => Effect.Effect<void>
   /** The sense's code may have changed: if it has, its group gets a new process once no compute runs. */
   readonly changed: (sense: string) => Effect.Effect<void>
+  /** As if its code had changed. */
+  readonly reload: (sense: string) => Effect.Effect<void>
 }

@@ -162,7 +162,7 @@ const toCommand = (token: Offset, report: ComputeReport): SenseCommand => {
   }
 }
 
-/** Left before the compute has ended, it has been given up: its process is killed. */
+/** Unless its end was recorded, it has been given up: its process is killed, since nothing else is known to end it. */
 const abortCompute = (
   { groups }: SenseWorld,
   call: InvocationCall,
@@ -170,12 +170,16 @@ const abortCompute = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const sense = idOf(call.stream)
-    let hasEnded = false
-    return groups.abort(sense, token).pipe(
+    let isRecorded = false
+    const record = call.send({ type: "RecordComputeAborted", token } as SenseCommand).pipe(
       Effect.tap(() => {
-        hasEnded = true
+        isRecorded = true
       }),
-      Effect.zipRight(tell(call, { type: "RecordComputeAborted", token })),
-      Effect.onInterrupt(() => (hasEnded ? Effect.void : groups.condemn(sense, token)))
+      Effect.ignore,
+      // The state that this leads to interrupts this very fiber; whether it was led to must be known all the same.
+      Effect.uninterruptible
+    )
+    return Effect.zipRight(groups.abort(sense, token), record).pipe(
+      Effect.ensuring(Effect.suspend(() => (isRecorded ? Effect.void : groups.condemn(sense, token))))
     )
   })

@@ -77,7 +77,8 @@ export const playGroups = (
         } as const
         return Effect.zipRight(tell(sense, { type: "RecordSenseLoss", ...loss }), load(sense))
       }),
-    changed: () => Effect.void
+    changed: () => Effect.void,
+    reload: () => Effect.void
   }
 }
 

@@ -49,6 +49,7 @@ export const SenseCommand = Schema.Union(
   }),
   command("RecordSenseLoss", senseFields.loss),
   command("ReloadSense", { reason: Schema.Literal("changed", "sibling", "group") }),
+  command("MendSense", {}),
   command("RejectLaunch", senseFields.rejected)
 )
 export type SenseCommand = typeof SenseCommand.Type

@@ -80,8 +80,10 @@ export const decideSense = (
       return recordLoss(state, command, world)
     case "ReloadSense":
       return reloadSense(state, command)
+    case "MendSense":
+      return mendSense(state)
     case "ResetSense":
-      return resetSense(state)
+      return regions.circuit === "closed" ? unchanged : accept(circuitClosed("operator"))
     case "RejectLaunch": {
       const { text, reason } = command
       return accept({ type: "SenseDirectiveRejected", text, reason })
@@ -225,20 +227,14 @@ const recordLoss = (
 
 /** Its code is not taken away while it computes: whoever asks, asks again when it has ended. */
 const reloadSense = (state: SenseState, { reason }: Command<"ReloadSense">): Decided => {
-  const { schedule, circuit } = regionsOf(state) as NonNullable<ReturnType<typeof regionsOf>>
-  if (schedule === "computing" || schedule === "aborting") {
-    return refuse({ _tag: "IllegalInState", state: state.name, event: "SenseReloading" })
-  }
-  const isMended = reason === "changed" && circuit === "open"
-  return accept({ type: "SenseReloading", reason }, ...(isMended ? [circuitClosed("reload")] : []))
+  const schedule = regionsOf(state)?.schedule
+  return schedule === "computing" || schedule === "aborting"
+    ? refuse({ _tag: "IllegalInState", state: state.name, event: "SenseReloading" })
+    : accept({ type: "SenseReloading", reason })
 }
 
-const resetSense = (state: SenseState): Decided => {
-  const { schedule, module, circuit } = regionsOf(state) as NonNullable<ReturnType<typeof regionsOf>>
-  const closes = circuit === "closed" ? [] : [circuitClosed("operator")]
-  const isIdle = schedule !== "computing" && schedule !== "aborting"
-  const reloads =
-    module === "broken" && isIdle ? [{ type: "SenseReloading", reason: "changed" } as const] : []
-  const facts: ReadonlyArray<SenseEvent> = [...reloads, ...closes]
-  return facts.length === 0 ? unchanged : accept(...facts)
-}
+/** Other code deserves another try. */
+const mendSense = (state: SenseState): Decided =>
+  regionsOf(state)?.circuit === "open"
+    ? accept({ type: "SenseReloading", reason: "changed" }, circuitClosed("reload"))
+    : unchanged

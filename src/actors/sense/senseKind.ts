@@ -33,7 +33,7 @@ export const makeSenseKind = (rules: SenseRules, invocations: SenseInvocations):
   ...senseHistory,
   yields: {
     TriggerSense: ["SenseTriggered", "SenseComputeStarted"],
-    ResetSense: ["SenseReloading", "SenseCircuitClosed"],
+    ResetSense: ["SenseCircuitClosed"],
     RegisterSense: ["SenseRegistered", "SenseReconfigured"],
     RemoveSense: ["SenseRemoved"],
     ArmSense: ["SenseArmed"],
@@ -43,7 +43,8 @@ export const makeSenseKind = (rules: SenseRules, invocations: SenseInvocations):
     RecordComputeAborted: ["SenseComputeAborted"],
     RecordSenseLoad: ["SenseLoaded", "SenseLoadFailed"],
     RecordSenseLoss: ["SenseWorkerLost", "SenseCircuitOpened"],
-    ReloadSense: ["SenseReloading", "SenseCircuitClosed"],
+    ReloadSense: ["SenseReloading"],
+    MendSense: ["SenseReloading", "SenseCircuitClosed"],
     RejectLaunch: ["SenseDirectiveRejected"]
   },
   startsWork: new Set(["TriggerSense", "StartCompute"]),

@@ -318,7 +318,7 @@ describe("the circuit", () => {
     expect(when(given(registered, opened), 20, { type: "ResetSense" })).toMatchObject([
       { type: "SenseCircuitClosed", by: "operator" }
     ])
-    expect(types(when(given(registered, opened), 20, { type: "ReloadSense", reason: "changed" }))).toEqual([
+    expect(types(when(given(registered, opened), 20, { type: "MendSense" }))).toEqual([
       "SenseReloading",
       "SenseCircuitClosed"
     ])
