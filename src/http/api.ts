@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import * as Claim from "../actors/claim/ClaimCommand.js"
 import { DrainHub } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
+import { configuration, senses } from "./senseApi.js"
 
 /** The body of a refusal: `_tag` names the reason, the other fields are the reason's own. */
 export const Failure = Schema.Struct(
@@ -262,6 +263,8 @@ export const api = HttpApi.make("mound")
   .add(ledger)
   .add(journal)
   .add(hub)
+  .add(senses)
+  .add(configuration)
   .addError(Failure, { status: 400 })
   .addError(Failure, { status: 401 })
   .addError(Failure, { status: 403 })

@@ -8,6 +8,7 @@ import {
   type SystemReason,
   systemExplanations
 } from "../actors/Refused.js"
+import { type SenseReason, senseExplanations } from "../actors/sense/SenseRefusal.js"
 import type { Failure } from "./api.js"
 
 /** Reasons of the reading routes, which are no commands. */
@@ -17,8 +18,9 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
 
-export type AnyReason = SystemReason | ClaimReason | HubReason | QueryReason
+export type AnyReason = SystemReason | ClaimReason | HubReason | SenseReason | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
   OffsetAhead: ({ head }) => ({
@@ -34,13 +36,18 @@ const queryExplanations: Explanations<QueryReason> = {
     message: `${operation} is running already`,
     fix: "wait for it to end"
   }),
-  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` })
+  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  ConfigRejected: ({ errors }) => ({
+    message: `the configuration has ${errors.length} errors; the one before it stays in force`,
+    fix: "mound validate names them"
+  })
 }
 
 const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
   ...claimExplanations,
   ...hubExplanations,
+  ...senseExplanations,
   ...queryExplanations
 }
 
@@ -48,10 +55,12 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
+  ConfigRejected: 400,
   NotAllowed: 403,
   StaleToken: 403,
   UnknownClaim: 404,
   UnknownProjection: 404,
+  UnknownSense: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,
@@ -70,6 +79,9 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  SenseBroken: 409,
+  CircuitOpen: 409,
+  CausalDepth: 409,
   TooLarge: 413,
   QuotaReached: 429,
   SlowDown: 429,
