@@ -18,6 +18,8 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | { readonly _tag: "UnknownBlob"; readonly sha256: string }
+  | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
   | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
 
 export type AnyReason = SystemReason | ClaimReason | HubReason | SenseReason | QueryReason
@@ -37,6 +39,11 @@ const queryExplanations: Explanations<QueryReason> = {
     fix: "wait for it to end"
   }),
   TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  UnknownBlob: ({ sha256 }) => ({ message: `there is no blob ${sha256}` }),
+  BlobCorrupt: ({ sha256, problem }) => ({
+    message: `the blob ${sha256} cannot be shown: ${problem}`,
+    fix: "write the right bytes again, or restore the file from a backup"
+  }),
   ConfigRejected: ({ errors }) => ({
     message: `the configuration has ${errors.length} errors; the one before it stays in force`,
     fix: "mound validate names them"
@@ -61,6 +68,7 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   UnknownClaim: 404,
   UnknownProjection: 404,
   UnknownSense: 404,
+  UnknownBlob: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,
@@ -79,6 +87,7 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  BlobCorrupt: 409,
   SenseBroken: 409,
   CircuitOpen: 409,
   CausalDepth: 409,

@@ -1,8 +1,11 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
+import { join } from "node:path"
 import { Effect } from "effect"
 import { Refused } from "../actors/Refused.js"
+import { makeBlobs } from "../events/Blobs.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
+import { makeBlobRoutes } from "../http/blobRoutes.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
@@ -60,6 +63,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
+    blobs: makeBlobRoutes(makeBlobs(join(settings.stateDir, "blobs")), settings["http.max_body"]),
     journal,
     hub,
     isWritable: () => system.outage() === undefined,
