@@ -26,8 +26,9 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   actors: ["events"],
   projections: ["events"],
   replay: ["events", "actors", "projections"],
+  runtimes: ["events", "actors"],
   http: ["events", "actors", "projections"],
-  hub: ["config", "events", "actors", "projections", "replay", "http"],
+  hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http"],
   cli: ["config", "events", "hub", "replay", "http", "version.js"],
   "main.ts": ["cli"],
   "journal.ts": ["cli"],
@@ -38,11 +39,11 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
 const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^xstate/, /^actors\/(fold\.ts|.*Machine\.ts)$/],
   [/^@effect\/sql/, /^(events|projections)\//],
-  [/^better-sqlite3/, /^$/],
+  [/^better-sqlite3|^jiti$|^node:child_process$/, /^runtimes\//],
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
   [/^yaml$/, /^config\//],
-  [/^node:worker_threads$/, /^hub\//]
+  [/^node:worker_threads$/, /^(hub|runtimes)\//]
 ]
 
 describe("imports", () => {

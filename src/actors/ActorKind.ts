@@ -76,6 +76,8 @@ export interface InvocationCall {
 /** A fiber that runs while a machine is in a state. It reports by sending commands to its own actor. */
 export interface InvocationDefinition {
   readonly run: (call: InvocationCall) => Effect.Effect<void>
+  /** It stands by for as long as its state lasts and is no work: a drain does not wait for it. */
+  readonly isStanding?: boolean
   /** The command that records its death. A fiber that is interrupted because its state was left did not die. */
   readonly lost: (cause: Cause.Cause<never>, invocation: Invocation) => CommandShape
 }

@@ -63,7 +63,7 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
-    /** Invocations that run. */
+    /** Invocations that run and are work; those that only stand by are not named. */
     readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
     /** Ends every invocation except one stream's and refuses what waits. */
     readonly quiesce: (except: StreamId) => Effect.Effect<void>
