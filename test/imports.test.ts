@@ -42,7 +42,7 @@ const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^better-sqlite3|^jiti$|^node:child_process$/, /^runtimes\//],
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
-  [/^yaml$/, /^config\//],
+  [/^yaml$/, /^(config|projections)\//],
   [/^node:worker_threads$/, /^(hub|runtimes)\//]
 ]
 
