@@ -16,6 +16,7 @@ export const usage = (message: string): CliFailure => new CliFailure({ tag: "Usa
 const exitCodes: { readonly [tag: string]: 2 | 75 } = {
   InvalidCommand: 2,
   SettingsInvalid: 2,
+  ConfigInvalid: 2,
   StanceRegistryInvalid: 2,
   Locked: 75
 }

@@ -9,6 +9,8 @@ import { type CliFailure, toCliFailure } from "./CliFailure.js"
 /** Verb groups. Only the one that is called is loaded, so that a small verb answers at once. */
 const groups = {
   dev: () => import("./dev.js").then(({ dev }) => dev),
+  init: () => import("./init.js").then(({ init }) => init),
+  validate: () => import("./validate.js").then(({ validate }) => validate),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   journal: () => import("./journal.js").then(({ journal }) => journal)
