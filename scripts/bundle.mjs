@@ -1,6 +1,6 @@
 /**
  * Bundles the two binaries. Loading the packages file by file costs three quarters of a second at every call of a verb; from a bundle
- * it is a fifth. Native code stays outside.
+ * it is a fifth. Native code stays outside, and so does the loader of user modules, which loads parts of itself by path.
  */
 import { chmodSync, rmSync } from "node:fs"
 import { build } from "esbuild"
@@ -12,8 +12,9 @@ await build({
   entryPoints: {
     mound: "dist/src/main.js",
     journal: "dist/src/journal.js",
-    // Beside the chunks, where the code that starts it looks for it.
-    "chunks/writerThread": "dist/src/hub/writerThread.js"
+    // Beside the chunks, where the code that starts them looks for them.
+    "chunks/writerThread": "dist/src/hub/writerThread.js",
+    "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },
   outdir,
   bundle: true,
@@ -22,7 +23,7 @@ await build({
   platform: "node",
   target: "node20",
   chunkNames: "chunks/[name]-[hash]",
-  external: ["better-sqlite3"],
+  external: ["better-sqlite3", "jiti"],
   sourcemap: true,
   legalComments: "none",
   logLevel: "warning",

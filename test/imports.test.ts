@@ -26,7 +26,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   actors: ["events"],
   projections: ["events"],
   replay: ["events", "actors", "projections"],
-  runtimes: ["events", "actors"],
+  runtimes: ["config", "events", "actors"],
   http: ["events", "actors", "projections"],
   hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http"],
   cli: ["config", "events", "hub", "replay", "http", "version.js"],

@@ -3,7 +3,7 @@
  * sequencer, the driver and the deadlines together and nothing else.
  */
 import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
-import { idOf, makeStreamId, type StreamId } from "../events/Event.js"
+import { idOf, makeStreamId, type Offset, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -28,6 +28,11 @@ export interface SendOptions {
   readonly commandId?: string | undefined
   /** How long to wait for a command that may succeed later, ms. */
   readonly waitMs?: number | undefined
+  /** `hub` for what the hub does by itself: it does not wait behind the hub's callers. */
+  readonly lane?: "caller" | "hub"
+  /** The event that the command follows from, and what that event followed from. */
+  readonly causation?: Offset
+  readonly correlation?: string | null
 }
 
 /** What a restart took up again. */
@@ -108,7 +113,8 @@ const passing: ReadonlySet<string> = new Set([
   "Draining",
   "OutcomeUnknown"
 ])
-const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
+/** Whether a refusal is one that passes: the same command may be taken a little later. */
+export const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
 
 export const layer = (
   options: ActorSystemOptions
@@ -203,10 +209,15 @@ const make = (options: ActorSystemOptions) =>
     yield* Effect.forkScoped(Effect.tapErrorCause(sequencer.run, fatal))
 
     return ActorSystem.of({
-      send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
-        // What the hub has to say of itself does not wait behind its callers.
-        const lane = kind === options.unheld ? "hub" : "caller"
-        const origin: Origin = { lane, by, commandId, waitUntil: clock.now() + waitMs }
+      send: (kind, id, command, { by, commandId, waitMs = 0, lane = "caller", causation, correlation }) => {
+        const origin: Origin = {
+          // What the hub has to say of itself does not wait behind its callers.
+          lane: kind === options.unheld ? "hub" : lane,
+          by,
+          commandId,
+          waitUntil: clock.now() + waitMs,
+          ...(causation !== undefined && { causation, correlation: correlation ?? null })
+        }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
         const timesUp = Effect.sync(() =>

@@ -1,8 +1,8 @@
 /** `mound dev`: the hub in the foreground; prints its url, then one line an event (contracts: hub 3.4). */
 import { Command, Options } from "@effect/cli"
 import { Effect, Option, Runtime, type Scope, Stream } from "effect"
+import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment, workingDirectory } from "../config/process.js"
-import { loadSettings } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
 import { follow } from "../events/Journal.js"
 import { type HubHandle, startHub } from "../hub/startHub.js"
@@ -27,7 +27,7 @@ const watchdogMs = 10_000
 export const dev = Command.make("dev", options, ({ port, host, drainTimeout, quiet, workspace, json }) =>
   Effect.gen(function* () {
     const folder = yield* findWorkspace(Option.getOrUndefined(workspace), environment, workingDirectory)
-    const { settings, warnings } = yield* loadSettings({
+    const { settings, config, notices } = yield* loadWorkspace({
       workspace: folder,
       environment,
       flags: {
@@ -36,8 +36,9 @@ export const dev = Command.make("dev", options, ({ port, host, drainTimeout, qui
         "hub.drain_timeout": Option.getOrUndefined(drainTimeout)
       }
     })
-    yield* Effect.forEach(warnings, (warning) => say(`warning: ${warning}`), { discard: true })
+    yield* Effect.forEach(notices, (notice) => say(`warning: ${notice}`), { discard: true })
     const hub = yield* startHub(settings, version, {
+      config,
       onBound: (bound) => stopOnSignals(bound, settings["hub.drain_timeout"])
     })
     yield* print(hub.url)

@@ -8,6 +8,8 @@ import {
   type SystemReason,
   systemExplanations
 } from "../actors/Refused.js"
+import { type RunReason, runExplanations } from "../actors/run/RunRefusal.js"
+import { type WorkflowReason, workflowExplanations } from "../actors/workflow/WorkflowRefusal.js"
 import type { Failure } from "./api.js"
 
 /** Reasons of the reading routes, which are no commands. */
@@ -17,8 +19,9 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
 
-export type AnyReason = SystemReason | ClaimReason | HubReason | QueryReason
+export type AnyReason = SystemReason | ClaimReason | HubReason | RunReason | WorkflowReason | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
   OffsetAhead: ({ head }) => ({
@@ -34,13 +37,19 @@ const queryExplanations: Explanations<QueryReason> = {
     message: `${operation} is running already`,
     fix: "wait for it to end"
   }),
-  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` })
+  TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  BlobCorrupt: ({ sha256, problem }) => ({
+    message: `the blob ${sha256} cannot be shown: ${problem}`,
+    fix: "write the right bytes again, or restore the file from a backup"
+  })
 }
 
 const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
   ...claimExplanations,
   ...hubExplanations,
+  ...runExplanations,
+  ...workflowExplanations,
   ...queryExplanations
 }
 
@@ -52,6 +61,8 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   StaleToken: 403,
   UnknownClaim: 404,
   UnknownProjection: 404,
+  UnknownRun: 404,
+  UnknownWorkflow: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,
@@ -70,6 +81,10 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  AlreadyEnded: 409,
+  NotResumable: 409,
+  BlobCorrupt: 409,
+  CausalDepth: 409,
   TooLarge: 413,
   QuotaReached: 429,
   SlowDown: 429,

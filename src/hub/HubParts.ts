@@ -4,11 +4,15 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { RunKind } from "../actors/run/runKind.js"
+import type { WorkflowKind } from "../actors/workflow/workflowKind.js"
 import type { Settings } from "../config/Settings.js"
+import type { Blobs } from "../events/Blobs.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { Runs } from "./runs.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts {
@@ -19,6 +23,10 @@ export interface HubParts {
   readonly clock: HubClock["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly workflowKind: WorkflowKind
+  readonly runKind: RunKind
+  readonly runs: Runs
+  readonly blobs: Blobs
   readonly sweeper: Sweeper
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState

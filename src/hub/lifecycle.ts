@@ -51,11 +51,12 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, projector, clock }: Boot, call: InvocationCall) =>
+const recover = ({ system, claimKind, projector, clock, runs }: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
+    yield* runs.takeUp
     const recovered: HubCommand = {
       type: "CompleteRecovery",
       streams,
@@ -91,12 +92,12 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
     }
   })
 
-/** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper }: Boot): Effect.Effect<void> =>
+/** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
+const serve = ({ system, clock, hubKind, hub, sweeper, runs }: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
-    yield* sweeper.schedule
+    yield* Effect.all([sweeper.schedule, runs.serve], { concurrency: "unbounded", discard: true })
   })
 
 /** Waits until nothing is under way but the hub itself. */

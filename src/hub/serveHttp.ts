@@ -1,12 +1,15 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
-import type { Effect } from "effect"
+import { Effect } from "effect"
+import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
+import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeApiServer } from "../http/serve.js"
+import { toOutput } from "../runtimes/recordable.js"
 import type { HubParts } from "./HubParts.js"
 
 export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
@@ -24,6 +27,20 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       hub,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
+    }),
+    ...makeRunHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      workflowKind: parts.workflowKind,
+      runKind: parts.runKind,
+      blobs: parts.blobs,
+      keepOutput: (content, meta) =>
+        Effect.mapError(
+          toOutput(parts.blobs, content, meta),
+          ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
+        )
     })
   }
   const index = claimKind.index

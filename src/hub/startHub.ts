@@ -2,6 +2,7 @@
  * Puts a hub together and walks it through one boot: lock, journal, port, recovery, ready. The steps are the hub's own machine,
  * driven like any other actor; what runs in its states stands in `lifecycle.ts` (contracts: hub 3.2).
  */
+import { join } from "node:path"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
@@ -13,6 +14,8 @@ import type { Refused } from "../actors/Refused.js"
 import type { Change } from "../actors/Turn.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
+import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
+import { makeBlobs } from "../events/Blobs.js"
 import type { Offset } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
@@ -25,6 +28,7 @@ import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
+import { workflowWorkerEntry } from "../runtimes/workflowWorkerEntry.js"
 import { bind } from "./bind.js"
 import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
@@ -34,6 +38,8 @@ import { type Boot, makeInvocations } from "./lifecycle.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
+import { reflexCursors } from "./reflexCursors.js"
+import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
 import {
   JournalCorrupt,
   type Locked,
@@ -74,12 +80,24 @@ export interface HubHandle {
   readonly stopped: Effect.Effect<{ readonly clean: boolean }, RecoveryFailed>
 }
 
+const nothingConfigured: WorkspaceConfig = {
+  hash: "",
+  maxRounds: 100,
+  senses: [],
+  reflexes: 0,
+  workflows: []
+}
+
 /** Events at the end of the chain that a start checks. */
 const verifiedAtStart = 10_000
 
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
+  /** The workspace's senses and workflows; none by default. */
+  readonly config?: WorkspaceConfig
+  /** The program of a workflow's worker, for a hub that does not run from its build. */
+  readonly workflowEntry?: string
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
 }
@@ -88,7 +106,12 @@ export interface StartOptions {
 export const startHub = (
   settings: Settings,
   version: string,
-  { writer = ThreadedWriter.layer, onBound = () => Effect.void }: StartOptions = {}
+  {
+    writer = ThreadedWriter.layer,
+    onBound = () => Effect.void,
+    config = nothingConfigured,
+    workflowEntry = workflowWorkerEntry
+  }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
@@ -110,9 +133,16 @@ export const startHub = (
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
     })
+    let runs: Runs | undefined
+    const theRuns = (): Runs => runs as Runs
+    const runKinds = makeRunKinds(
+      () => theRuns().runtime,
+      () => observed.hub().name.startsWith("draining.")
+    )
+    const { workflowKind, runKind } = runKinds
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
-      activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
+      activeWork: () => ({ claims: claimKind.index.leased(), runs: runKinds.index.running() }),
       outstanding: () =>
         theBoot()
           .system.running()
@@ -122,10 +152,13 @@ export const startHub = (
 
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind],
+      kinds: [hubKind, claimKind, workflowKind, runKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
-      onCommitted: (changes) => observed.committed(hubKind, changes),
+      onCommitted: (changes) => {
+        observed.committed(hubKind, changes)
+        theRuns().observe(changes)
+      },
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
       resume: ({ reason, since, refused }) => ({
@@ -134,13 +167,26 @@ export const startHub = (
         command: { type: "ResumeWrites", reason, since, refused }
       })
     })
-    const { system, clock, projector, head } = services
+    const { system, clock, projector, head, snapshots } = services
+    runs = yield* makeRuns({
+      ...services,
+      ...runKinds,
+      cursors: reflexCursors(snapshots),
+      settings,
+      config,
+      now: clock.now,
+      entry: workflowEntry
+    })
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
     const parts: HubParts = {
       ...services,
       settings,
       claimKind,
       hubKind,
+      workflowKind,
+      runKind,
+      runs,
+      blobs: makeBlobs(join(stateDir, "blobs")),
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
@@ -222,6 +268,7 @@ const openServices = (
     return {
       head,
       journal: Context.get(built, Journal),
+      snapshots: Context.get(built, Snapshots.Snapshots),
       system: Context.get(built, ActorSystem.ActorSystem),
       projector: Context.get(built, Projector.Projector),
       clock: Context.get(built, HubClock.HubClock)

@@ -91,11 +91,11 @@ export const findRun = (
 ): Effect.Effect<StoredRun | undefined, JournalUnavailable> =>
   Effect.map(query<StoredRun>(read, "SELECT * FROM workflow_runs WHERE run_id = ?", [id]), ([row]) => row)
 
-/** Ids and states of the runs that are not over, for a start. */
+/** The runs that are not over, for a start. */
 export const openRuns = (read: ReadRows) =>
-  query<{ readonly id: string; readonly state: string }>(
+  query<{ readonly id: string; readonly workflow: string; readonly state: string }>(
     read,
-    "SELECT run_id AS id, state FROM workflow_runs WHERE ended_at IS NULL",
+    "SELECT run_id AS id, workflow, state FROM workflow_runs WHERE ended_at IS NULL",
     []
   )
 

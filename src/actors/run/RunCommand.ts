@@ -26,25 +26,29 @@ const Reason = Schema.String.pipe(
 const token = Offset
 
 /** What a role answered. A large content or meta is a reference already. */
-const Output = Schema.Struct({ content: Content, meta: Meta })
+export const Output = Schema.Struct({ content: Content, meta: Meta })
+export type Output = typeof Output.Type
 
 /** How a role wants to be played, as the loaded module says. */
-const Role = Schema.Struct({
+export const Role = Schema.Struct({
   executor: Executor,
   inDoubt: Schema.Literal("retry", "hold"),
   maxAttempts: Schema.Int,
-  /** Its own longest attempt; else the workflow's. */
-  timeoutMs: Schema.Int,
+  /** Its own longest attempt; the workflow's when it has none. */
+  timeoutMs: Schema.optional(Schema.Int),
   /** What whoever claims it is asked. */
   ask: Schema.optional(Schema.String)
 })
+
 export type Role = typeof Role.Type
 
 /** What a moderator chose: the end, or a role, which the module may not have. */
-const Choice = Schema.Union(
+export const Choice = Schema.Union(
   Schema.Struct({ end: Schema.Literal(true) }),
   Schema.Struct({ role: Schema.String, as: Schema.NullOr(Role) })
 )
+
+export type Choice = typeof Choice.Type
 
 export const KillRun = command("KillRun", { reason: Schema.optional(Reason) })
 export const ResumeRun = command("ResumeRun", {

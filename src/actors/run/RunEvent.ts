@@ -33,7 +33,13 @@ export const Meta = Schema.Union(BlobRef, Schema.Record({ key: Schema.String, va
 /** Who plays a role: the workflow's worker, or whoever claims it. */
 export const Executor = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("worker") }),
-  Schema.Struct({ kind: Schema.Literal("open"), stance: Schema.String })
+  Schema.Struct({
+    kind: Schema.Literal("open"),
+    stance: Schema.String,
+    /** How long whoever claims it has, and how many may try. */
+    leaseMs: Schema.Int,
+    maxAttempts: Schema.optional(Schema.Int)
+  })
 )
 export type Executor = typeof Executor.Type
 

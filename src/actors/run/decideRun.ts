@@ -215,7 +215,9 @@ const selectRole = (
     return accept({ type: "RunFailed", reason: "unknown_role", error, exitCode: exitCodes.failed })
   }
   if (world.isDraining()) return accept({ type: "RunSuspended", reason: "hub_stop" })
-  const { ask = null, ...played } = as
+  const { ask = null, ...given } = as
+  const longest = world.workflows.find(state.context.workflow)?.roleTimeoutMs ?? 0
+  const played = { ...given, timeoutMs: given.timeoutMs ?? longest }
   const selected = { type: "RoleSelected", round: rounds + 1, role, ...played, definitionHash } as const
   return accept(selected, ...begin(state, { role, ...played, ask }, world, 0))
 }

@@ -9,8 +9,9 @@ export type WorkflowState = ActorState & { readonly context: WorkflowContext }
 export interface ListedWorkflow {
   readonly worker: ReadyWorker | null
   readonly circuit: WorkflowContext["circuit"]
-  /** The longest run. */
+  /** The longest run, and the longest attempt at a role that names none. */
   readonly timeoutMs: number
+  readonly roleTimeoutMs: number
   /** It has been taken out of the configuration, and is there only until its runs have ended. */
   readonly isLeaving: boolean
 }
@@ -27,8 +28,9 @@ export class WorkflowIndex {
     const name = idOf(stream)
     if (!settings) this.#listed.delete(name)
     else {
-      const { timeoutMs } = settings
-      this.#listed.set(name, { worker, circuit, timeoutMs, isLeaving: drain?.reason === "removed" })
+      const { timeoutMs, roleTimeoutMs } = settings
+      const isLeaving = drain?.reason === "removed"
+      this.#listed.set(name, { worker, circuit, timeoutMs, roleTimeoutMs, isLeaving })
     }
   }
 

@@ -31,6 +31,8 @@ export interface WorkflowContext {
   readonly turnedAway: number
   /** As the region of that name is: what may be admitted depends on it. */
   readonly circuit: "closed" | "open" | "halfOpen"
+  /** Why the circuit was opened last. */
+  readonly openedBy: "losses" | "load_failed" | null
   /** Times of the losses that count, within the window. */
   readonly losses: ReadonlyArray<number>
   readonly worker: ReadyWorker | null
@@ -46,6 +48,7 @@ const initialContext: WorkflowContext = {
   queue: [],
   turnedAway: 0,
   circuit: "closed",
+  openedBy: null,
   losses: [],
   worker: null,
   error: null,
@@ -238,7 +241,10 @@ export const workflowMachine = setup({
               description: "no process",
               on: {
                 RunAdmitted: { guard: "hasSlot", target: "up" },
-                RunDequeued: { guard: "isNextInQueue", target: "up" }
+                RunDequeued: { guard: "isNextInQueue", target: "up" },
+                // A held run has kept its slot through it all.
+                WorkflowCircuitHalfOpened: { guard: "hasRuns", target: "up" },
+                WorkflowCircuitClosed: { guard: "hasRuns", target: "up" }
               }
             },
             up: {
@@ -305,7 +311,11 @@ export const workflowMachine = setup({
           on: {
             WorkflowCircuitOpened: {
               target: ".open",
-              actions: assign({ circuit: "open" as const, losses: [] })
+              actions: assign(({ event }) => ({
+                circuit: "open" as const,
+                openedBy: event.cause,
+                losses: []
+              }))
             },
             WorkflowCircuitClosed: {
               target: ".closed",

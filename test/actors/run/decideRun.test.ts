@@ -236,7 +236,7 @@ describe("a run's rounds", () => {
 })
 
 describe("a role that is offered", () => {
-  const executor = { kind: "open", stance: "reviewer" } as const
+  const executor = { kind: "open", stance: "reviewer", leaseMs: 60_000 } as const
   const offered = [
     requested(),
     started,

@@ -344,8 +344,8 @@ describe("a drain", () => {
   it("names at its deadline the runs that were still at work, and says what becomes of them", () => {
     const { workflowKind, runs } = makeKinds()
     runs.seed([
-      { id: "r1", state: "running.attempting" },
-      { id: "r2", state: "running.offered" }
+      { id: "r1", workflow: "tidy", state: "running.attempting" },
+      { id: "r2", workflow: "tidy", state: "running.offered" }
     ])
     const past = [
       registered({ concurrency: 2, onReload: "resume" }),

@@ -1,0 +1,167 @@
+/** Workflows and runs in a hub: their kinds, what runs in their states, the reflexes between them, and how a boot takes them up. */
+import { join } from "node:path"
+import { Effect, Queue, Schedule } from "effect"
+import type { ActorSystem } from "../actors/ActorSystem.js"
+import { type Cursors, follow } from "../actors/Reflex.js"
+import type { Refused } from "../actors/Refused.js"
+import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
+import { makeRunKind, type RunKind } from "../actors/run/runKind.js"
+import { isOver, type RunStateName } from "../actors/run/runMachine.js"
+import { admission, slots } from "../actors/run/runReflexes.js"
+import type { Change } from "../actors/Turn.js"
+import type { WorkflowCommand } from "../actors/workflow/WorkflowCommand.js"
+import type { WorkflowState } from "../actors/workflow/WorkflowIndex.js"
+import { makeWorkflowKind, type WorkflowKind } from "../actors/workflow/workflowKind.js"
+import { environment } from "../config/process.js"
+import type { Settings } from "../config/Settings.js"
+import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
+import { idOf } from "../events/Event.js"
+import type { Journal, JournalUnavailable } from "../events/Journal.js"
+import type { Projector } from "../projections/Projector.js"
+import { findRun, listWorkflows, openRuns } from "../projections/runQueries.js"
+import { outboxOf, removeAnswer, removeAnswers, runsWithAnswers } from "../runtimes/outbox.js"
+import { makeRunInvocations } from "../runtimes/runInvocations.js"
+import { WorkerLog } from "../runtimes/WorkerLog.js"
+import { makeWorkers } from "../runtimes/Workers.js"
+import { WorkflowPool } from "../runtimes/WorkflowPool.js"
+import { makeWorkflowInvocations, type WorkflowRuntime } from "../runtimes/workflowInvocations.js"
+
+export interface RunKinds {
+  readonly workflowKind: WorkflowKind
+  readonly runKind: RunKind
+  readonly index: RunIndex
+  readonly pool: WorkflowPool
+}
+
+/** `runtime` is asked when an invocation runs: the kinds are made before the hub is. */
+export const makeRunKinds = (runtime: () => WorkflowRuntime, isDraining: () => boolean): RunKinds => {
+  const index = new RunIndex()
+  const workflowKind = makeWorkflowKind(index, makeWorkflowInvocations(runtime))
+  const runKind = makeRunKind({
+    index,
+    workflows: workflowKind.index,
+    isDraining,
+    invocations: makeRunInvocations(runtime)
+  })
+  return { workflowKind, runKind, index, pool: new WorkflowPool() }
+}
+
+export interface RunsOptions extends RunKinds {
+  readonly system: ActorSystem["Type"]
+  readonly journal: Journal["Type"]
+  readonly projector: Projector["Type"]
+  readonly cursors: Cursors
+  readonly settings: Settings
+  readonly config: WorkspaceConfig
+  readonly now: () => number
+  /** The program of a workflow's worker. */
+  readonly entry: string
+}
+
+export interface Runs {
+  readonly runtime: WorkflowRuntime
+  /** Records what a restart makes true, and applies the configuration. Before any invocation forks. */
+  readonly takeUp: Effect.Effect<void, JournalUnavailable | Refused>
+  /** Carries out the reflexes and clears up after runs, for ever. */
+  readonly serve: Effect.Effect<never>
+  /** Takes note of what was committed. */
+  readonly observe: (changes: ReadonlyArray<Change>) => void
+}
+
+export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
+  Effect.gen(function* () {
+    const { pool, index, settings, journal, system, projector } = options
+    const { stateDir, workspace } = settings
+    const changed = yield* Queue.unbounded<Change>()
+    const log = new WorkerLog(join(stateDir, "workers.log"), { now: options.now })
+    const workers = makeWorkers({ journalId: journal.journalId, workspace, environment, log })
+    const outbox = outboxOf(stateDir)
+
+    const workflowOf = (runId: string) =>
+      Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
+    const reflexes = [admission(options), slots(options, workflowOf)]
+    /** What was written down and is recorded, or belongs to a run that is over, is not needed any more. */
+    const clearUp = Effect.flatMap(Queue.take(changed), ({ before, after }) => {
+      const { context, name } = after as RunState
+      const { rounds, attempt } = (before as RunState).context
+      const runId = idOf(after.stream)
+      if (!isOver(name)) return Effect.sync(() => removeAnswer(outbox, runId, rounds + 1, attempt))
+      return Effect.zipRight(
+        pool.forget(context.workflow, runId),
+        Effect.sync(() => removeAnswers(outbox, runId))
+      )
+    })
+    const clearUpForEver = Effect.forever(Effect.catchAllDefect(clearUp, () => Effect.void))
+
+    return {
+      runtime: { workers, pool, journal, runs: index, workspace, stateDir, entry: options.entry },
+      takeUp: Effect.zipRight(workers.endStrays, takeUp(options, outbox)),
+      serve: Effect.all(
+        [
+          clearUpForEver,
+          ...reflexes.map((reflex) =>
+            Effect.orDie(
+              Effect.retry(follow(reflex, system, journal, options.cursors), Schedule.spaced(1_000))
+            )
+          )
+        ],
+        { concurrency: "unbounded", discard: true }
+      ).pipe(Effect.zipRight(Effect.never)),
+      observe: (changes) => {
+        for (const change of changes) {
+          const { kind, before, after } = change
+          if (kind === options.workflowKind) pool.take(after as WorkflowState)
+          if (kind.name === "hub" && after.name.startsWith("draining.")) pool.stop()
+          if (kind !== options.runKind) continue
+          const hasStep = (after as RunState).context.rounds > (before as RunState).context.rounds
+          if (hasStep || isOver(after.name)) Queue.unsafeOffer(changed, change)
+        }
+      }
+    }
+  })
+
+const all = { concurrency: "unbounded", discard: true } as const
+
+const takeUp = (options: RunsOptions, outbox: string) =>
+  Effect.gen(function* () {
+    const { system, projector, workflowKind, runKind, index, pool, config } = options
+    const origin = { by: "hub", lane: "hub" } as const
+    const toWorkflow = (name: string, command: WorkflowCommand) =>
+      Effect.map(system.send(workflowKind, name, command, origin), ({ state }) => {
+        workflowKind.index.take(state as WorkflowState)
+        pool.take(state as WorkflowState)
+      })
+
+    const open = yield* openRuns(projector.read)
+    index.seed(open.map(({ id, workflow, state }) => ({ id, workflow, state: state as RunStateName })))
+    const known = yield* listWorkflows(projector.read)
+    yield* Effect.forEach(known, ({ name }) => toWorkflow(name, hubLost), all)
+    yield* Effect.forEach(
+      index.busy(),
+      (id) => system.send(runKind, id, { type: "SuspendRun", reason: "hub_lost" }, origin),
+      all
+    )
+    const { maxRounds, workflows } = config
+    yield* Effect.forEach(
+      workflows,
+      ({ name, ...settings }) =>
+        toWorkflow(name, { type: "RegisterWorkflow", settings: { ...settings, maxRounds } }),
+      all
+    )
+    const removed = known.filter((each) => !workflows.some(({ name }) => name === each.name))
+    yield* Effect.forEach(removed, ({ name }) => toWorkflow(name, { type: "RemoveWorkflow" }), all)
+    for (const runId of runsWithAnswers(outbox)) {
+      if (!open.some(({ id }) => id === runId)) removeAnswers(outbox, runId)
+    }
+  })
+
+/** Whatever worker there was, it ended with its hub. */
+const hubLost: WorkflowCommand = {
+  type: "RecordWorkerLoss",
+  workerId: null,
+  code: null,
+  signal: null,
+  reason: "hub_lost",
+  runs: [],
+  stderrTail: ""
+}
