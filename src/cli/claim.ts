@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs"
 import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { Offset } from "../events/Event.js"
-import { type Client, type ConnectionOptions, connect, connection, explainFailure } from "./Client.js"
+import { ask, given } from "./ask.js"
+import { connection } from "./Client.js"
 import { type CliFailure, usage } from "./CliFailure.js"
 import { durationOf, json, optionalInteger, optionalText } from "./common.js"
-import { localTime, print, table } from "./output.js"
+import { localTime, table } from "./output.js"
 
 const id = Args.text({ name: "ID" })
 const token = Options.integer("token").pipe(
@@ -57,25 +58,6 @@ const jsonOf = (name: string, text: string): Effect.Effect<unknown, CliFailure> 
     try: () => JSON.parse(text.startsWith("@") ? readFileSync(text.slice(1), "utf8") : text) as unknown,
     catch: (error) => usage(`--${name}: ${error instanceof Error ? error.message : error}`)
   })
-
-/** A field of a body, left out when its option was. */
-const given = <Name extends string, A>(
-  name: Name,
-  value: Option.Option<A>
-): { readonly [Field in Name]?: A } =>
-  (Option.isSome(value) ? { [name]: value.value } : {}) as { readonly [Field in Name]?: A }
-
-/** Runs one request and prints its answer: whole with `--json`, else what `show` makes of it. */
-const ask = <A, E>(
-  options: ConnectionOptions & { readonly json: boolean },
-  request: (client: Client) => Effect.Effect<A, E>,
-  show: (answer: A) => string
-) =>
-  Effect.gen(function* () {
-    const client = yield* connect(options)
-    const answer = yield* request(client)
-    yield* print(options.json ? JSON.stringify(answer) : show(answer))
-  }).pipe(Effect.mapError(explainFailure))
 
 const shared = { ...connection, json }
 const stateOf = ({ state }: { readonly state: string }) => state

@@ -13,6 +13,7 @@ const groups = {
   validate: () => import("./validate.js").then(({ validate }) => validate),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
+  workflow: () => import("./workflow.js").then(({ workflow }) => workflow),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }
 type Group = keyof typeof groups
