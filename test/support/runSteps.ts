@@ -1,9 +1,7 @@
 /** What tests do with runs over HTTP, whoever serves it. */
 import { Effect } from "effect"
 import type { RunRow } from "../../src/http/workflowApi.js"
-import type { TestHub } from "./hubs.js"
-
-type Client = Pick<TestHub, "get" | "post">
+import type { Client } from "./client.js"
 
 export interface Fate {
   readonly runId: string
