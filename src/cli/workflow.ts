@@ -304,7 +304,20 @@ const reset = Command.make("reset", { workflow: Args.text({ name: "WORKFLOW" }),
   )
 ).pipe(Command.withDescription("close a workflow's circuit"))
 
+const reload = Command.make("reload", { workflow: Args.text({ name: "WORKFLOW" }), ...shared }, (options) =>
+  Effect.gen(function* () {
+    const { error } = yield* ask(
+      options,
+      ({ workflows }) => workflows.reloadWorkflow({ path: { name: options.workflow } }),
+      ({ state }) => state
+    )
+    if (error === null) return
+    const fix = "the old code goes on; mend the new code and reload again"
+    return yield* new CliFailure({ tag: "ReloadFailed", message: error, fix, exitCode: 1 })
+  })
+).pipe(Command.withDescription("go over to a workflow's code as it is now; prints the state"))
+
 export const workflow = Command.make("workflow").pipe(
   Command.withDescription("runs of workflows, step by step"),
-  Command.withSubcommands([list, inspect, show, thread, trigger, kill, resume, reset])
+  Command.withSubcommands([list, inspect, show, thread, trigger, kill, resume, reload, reset])
 )

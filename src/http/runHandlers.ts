@@ -1,6 +1,7 @@
 /** The routes of workflows and runs: each a command to a kind, or a query to a projection (contracts: senses and workflows 5). */
 import { Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { Outcome } from "../actors/CommandQueue.js"
 import { makeRunId } from "../actors/run/makeRunId.js"
 import type { Output, RunCommand } from "../actors/run/RunCommand.js"
 import type { RunKind } from "../actors/run/runKind.js"
@@ -24,6 +25,8 @@ export interface RunServices extends Clockwork, ThreadServices {
   readonly system: ActorSystem["Type"]
   readonly workflowKind: WorkflowKind
   readonly runKind: RunKind
+  /** Has a workflow go over to its code as it is now, if that loads. */
+  readonly reload: (workflow: string) => Effect.Effect<Outcome, CallFailure>
   /** An output as an event holds it: what is too large is put aside. */
   readonly keepOutput: (
     content: string,
@@ -37,6 +40,7 @@ type RunHandlers = Pick<
   | "showWorkflow"
   | "requestRun"
   | "resetWorkflow"
+  | "reloadWorkflow"
   | "listRuns"
   | "showRun"
   | "runEvents"
@@ -102,6 +106,14 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
         system.send(workflowKind, name, { type: "ResetWorkflow" }, { by: "operator", commandId }),
         ({ state }) => ({ state: state.name, offset: state.offset })
       ),
+    reloadWorkflow: ({ path: { name } }) =>
+      Effect.gen(function* () {
+        const listed = yield* findWorkflow(projector.read, name)
+        if (!listed) return yield* refusal({ _tag: "UnknownWorkflow", workflow: name })
+        const { state, events } = yield* services.reload(name)
+        const error = events[0]?.data.error as { readonly message: string } | undefined
+        return { state: state.name, error: error?.message ?? null, offset: state.offset }
+      }),
     listRuns: ({ urlParams: { status, workflow, limit = defaultRuns, cursor, at } }) =>
       Effect.gen(function* () {
         const moment = yield* momentOf(services, "workflow_runs", at)

@@ -122,6 +122,15 @@ export const workflows = HttpApiGroup.make("workflows")
       .setPath(name)
       .addSuccess(Schema.Struct({ state: Schema.String, offset: Schema.Int }))
   )
+  .add(
+    HttpApiEndpoint.post("reloadWorkflow", "/workflows/:name/reload")
+      .setPath(name)
+      .addSuccess(Schema.Struct({ state: Schema.String, error: orNull(Schema.String), offset: Schema.Int }))
+      .annotate(
+        OpenApi.Description,
+        "Goes over to the workflow's code as it is now, if that loads; else the old code goes on, and the error says why."
+      )
+  )
   .annotate(OpenApi.Description, "What can be run, and who may run now.")
 
 export const runs = HttpApiGroup.make("runs")

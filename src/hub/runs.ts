@@ -2,6 +2,7 @@
 import { join } from "node:path"
 import { Effect, Queue, Schedule } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { Outcome } from "../actors/CommandQueue.js"
 import { type Cursors, follow } from "../actors/Reflex.js"
 import type { Refused } from "../actors/Refused.js"
 import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
@@ -11,6 +12,7 @@ import { admission, slots } from "../actors/run/runReflexes.js"
 import type { Change } from "../actors/Turn.js"
 import type { WorkflowCommand } from "../actors/workflow/WorkflowCommand.js"
 import type { WorkflowState } from "../actors/workflow/WorkflowIndex.js"
+import type { WorkflowReason } from "../actors/workflow/WorkflowRefusal.js"
 import { makeWorkflowKind, type WorkflowKind } from "../actors/workflow/workflowKind.js"
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
@@ -20,11 +22,16 @@ import type { Journal, JournalUnavailable } from "../events/Journal.js"
 import type { Projector } from "../projections/Projector.js"
 import { findRun, listWorkflows, openRuns } from "../projections/runQueries.js"
 import { outboxOf, removeAnswer, removeAnswers, runsWithAnswers } from "../runtimes/outbox.js"
+import { reloadCommand } from "../runtimes/reloadCommand.js"
 import { makeRunInvocations } from "../runtimes/runInvocations.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
 import { makeWorkers } from "../runtimes/Workers.js"
 import { WorkflowPool } from "../runtimes/WorkflowPool.js"
-import { makeWorkflowInvocations, type WorkflowRuntime } from "../runtimes/workflowInvocations.js"
+import {
+  makeWorkflowInvocations,
+  type WorkflowLimits,
+  type WorkflowRuntime
+} from "../runtimes/workflowInvocations.js"
 
 export interface RunKinds {
   readonly workflowKind: WorkflowKind
@@ -56,10 +63,16 @@ export interface RunsOptions extends RunKinds {
   readonly now: () => number
   /** The program of a workflow's worker. */
   readonly entry: string
+  readonly limits: WorkflowLimits
 }
 
 export interface Runs {
   readonly runtime: WorkflowRuntime
+  /** Loads a workflow's code in a process of its own, and if it loads has the workflow go over to it. */
+  readonly reload: (
+    workflow: string,
+    reason: "hot_reload" | "operator"
+  ) => Effect.Effect<Outcome, Refused<WorkflowReason>>
   /** Records what a restart makes true, and applies the configuration. Before any invocation forks. */
   readonly takeUp: Effect.Effect<void, JournalUnavailable | Refused>
   /** Carries out the reflexes and clears up after runs, for ever. */
@@ -93,8 +106,23 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
     })
     const clearUpForEver = Effect.forever(Effect.catchAllDefect(clearUp, () => Effect.void))
 
+    const { entry, limits } = options
+    const runtime: WorkflowRuntime = {
+      workers,
+      pool,
+      journal,
+      runs: index,
+      workspace,
+      stateDir,
+      entry,
+      limits
+    }
     return {
-      runtime: { workers, pool, journal, runs: index, workspace, stateDir, entry: options.entry },
+      runtime,
+      reload: (workflow, reason) =>
+        Effect.flatMap(reloadCommand(runtime, workflow, reason), (command) =>
+          system.send(options.workflowKind, workflow, command, { by: "operator" })
+        ),
       takeUp: Effect.zipRight(workers.endStrays, takeUp(options, outbox)),
       serve: Effect.all(
         [

@@ -36,6 +36,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       workflowKind: parts.workflowKind,
       runKind: parts.runKind,
       blobs: parts.blobs,
+      reload: (workflow) => parts.runs.reload(workflow, "operator"),
       keepOutput: (content, meta) =>
         Effect.mapError(
           toOutput(parts.blobs, content, meta),

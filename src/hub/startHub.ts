@@ -28,6 +28,7 @@ import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
+import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { workflowWorkerEntry } from "../runtimes/workflowWorkerEntry.js"
 import { bind } from "./bind.js"
 import { makeGate } from "./gate.js"
@@ -98,6 +99,8 @@ export interface StartOptions {
   readonly config?: WorkspaceConfig
   /** The program of a workflow's worker, for a hub that does not run from its build. */
   readonly workflowEntry?: string
+  /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
+  readonly workflowLimits?: WorkflowLimits
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
 }
@@ -110,7 +113,8 @@ export const startHub = (
     writer = ThreadedWriter.layer,
     onBound = () => Effect.void,
     config = nothingConfigured,
-    workflowEntry = workflowWorkerEntry
+    workflowEntry = workflowWorkerEntry,
+    workflowLimits = defaultLimits
   }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
@@ -175,7 +179,8 @@ export const startHub = (
       settings,
       config,
       now: clock.now,
-      entry: workflowEntry
+      entry: workflowEntry,
+      limits: workflowLimits
     })
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
     const parts: HubParts = {

@@ -198,8 +198,9 @@ const defaultAsk = ({ start, steps }: Thread): string => {
   return last ? `${start.content}\n\n[${last.role}] ${last.content.slice(0, maxAskChars)}` : start.content
 }
 
-/** The first line is the message, what follows says where. */
+/** What comes before the first frame of a stack is the message: it may name a place in its further lines. */
 const failing = (text: string): Failing => {
-  const end = text.indexOf("\n")
-  return end < 0 ? { message: text } : { message: text.slice(0, end), stack: text.slice(end + 1) }
+  const end = text.search(/\n\s+at /)
+  const message = (end < 0 ? text : text.slice(0, end)).replace(/\s*\n\s*/g, ": ").trim()
+  return end < 0 ? { message } : { message, stack: text.slice(end + 1) }
 }

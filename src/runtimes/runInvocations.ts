@@ -11,10 +11,6 @@ import type { Unrunnable } from "./WorkflowPool.js"
 import type { WorkflowRuntime } from "./workflowInvocations.js"
 import type { CallAnswer } from "./workflowProtocol.js"
 
-/** A moderator is quick; one that thinks longer is taken for one that never ends. */
-const moderatorMs = 10_000
-/** How long a role that is told to stop may take. */
-const abortMs = 10_000
 /** Whoever ended a worker on purpose says what becomes of its runs; a run that nobody speaks of goes on after this. */
 const unspokenMs = 5_000
 
@@ -80,10 +76,10 @@ const workOf = ({ stream, invocation: { input, since } }: InvocationCall): Work 
   token: since
 })
 
-const askModerator = ({ pool }: WorkflowRuntime, { workflow, runId, token }: Work, tell: Tell) =>
+const askModerator = ({ pool, limits }: WorkflowRuntime, { workflow, runId, token }: Work, tell: Tell) =>
   Effect.gen(function* () {
     const connection = yield* pool.connection(workflow)
-    const answer = yield* connection.choose({ runId, token }, moderatorMs).pipe(
+    const answer = yield* connection.choose({ runId, token }, limits.moderatorMs).pipe(
       Effect.catchIf(
         (failure) => failure === undefined,
         () => Effect.succeed(undefined)
@@ -94,7 +90,7 @@ const askModerator = ({ pool }: WorkflowRuntime, { workflow, runId, token }: Wor
       return yield* tell({ type: "SelectRole", token, choice, definitionHash: connection.definitionHash })
     }
     if (answer?.type === "Failed") return yield* tell(failRun(token, "moderator_error", answer))
-    const error = { message: `the moderator did not answer within ${moderatorMs / 1_000} s` }
+    const error = { message: `the moderator did not answer within ${limits.moderatorMs / 1_000} s` }
     // The end of the run ends this fiber: the worker that hangs is ended first.
     yield* Effect.uninterruptible(
       Effect.zipRight(connection.kill, tell({ type: "FailRun", token, reason: "moderator_error", error }))
@@ -159,9 +155,13 @@ const recoverRun = ({ pool, stateDir }: WorkflowRuntime, work: Work, tell: Tell)
   })
 
 /** A call that heeds its abort is waited for; a deaf one is killed, and its worker with it. */
-const stopAttempt = ({ pool }: WorkflowRuntime, { workflow, runId, token, isInDoubt }: Work, tell: Tell) =>
+const stopAttempt = (
+  { pool, limits }: WorkflowRuntime,
+  { workflow, runId, token, isInDoubt }: Work,
+  tell: Tell
+) =>
   Effect.gen(function* () {
     const connection = isInDoubt ? pool.current(workflow) : undefined
-    if (connection && !(yield* connection.abort(runId, abortMs))) yield* connection.kill
+    if (connection && !(yield* connection.abort(runId, limits.abortMs))) yield* connection.kill
     yield* tell({ type: "FinishStop", token })
   })

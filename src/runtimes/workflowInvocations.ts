@@ -23,10 +23,21 @@ export interface WorkflowRuntime {
   readonly stateDir: string
   /** The program of a worker. */
   readonly entry: string
+  readonly limits: WorkflowLimits
 }
 
-/** A module that takes longer to load is taken for one that hangs (contracts: senses and workflows 3.5). */
-const loadMs = 30_000
+/** How long user code may take where nobody configures it, ms (contracts: senses and workflows 3.3, 3.5). */
+export interface WorkflowLimits {
+  /** A module that takes longer to load is taken for one that hangs. */
+  readonly loadMs: number
+  /** A moderator is quick; one that thinks longer is taken for one that never ends. */
+  readonly moderatorMs: number
+  /** A role that is told to stop. */
+  readonly abortMs: number
+}
+
+export const defaultLimits: WorkflowLimits = { loadMs: 30_000, moderatorMs: 10_000, abortMs: 10_000 }
+
 const drainStepMs = 20
 
 /** `runtime` is asked when an invocation runs: the kinds are made before the hub is. */
@@ -61,7 +72,7 @@ const serveWorker = (runtime: WorkflowRuntime, call: InvocationCall) =>
         )
       )
     if (!worker) return
-    const loaded = yield* load(runtime, workflow, worker)
+    const loaded = yield* loadModule(runtime, workflow, worker)
     if (loaded === "load_timeout") return yield* tell(lossOf(yield* worker.kill("lost"), "load_timeout", []))
     if ("exit" in loaded) return yield* tell(lossOf(loaded.exit, reasonOf(loaded.exit), []))
     if (loaded.type === "LoadFailed") return yield* tell({ type: "RecordLoadFailure", error: loaded.error })
@@ -72,8 +83,9 @@ const serveWorker = (runtime: WorkflowRuntime, call: InvocationCall) =>
     yield* serveCalls(runtime, workflow, worker, definitionHash, tell)
   })
 
-const load = (
-  { workspace, stateDir }: WorkflowRuntime,
+/** Has a process load a workflow's module: what it says of it, how it ended, or that it took too long. */
+export const loadModule = (
+  { workspace, stateDir, limits }: WorkflowRuntime,
   workflow: string,
   worker: Worker<ToWorkflow, FromWorkflow>
 ) =>
@@ -86,7 +98,7 @@ const load = (
   }).pipe(
     Effect.catchTag("WorkerGone", ({ exit }) => Effect.succeed({ exit })),
     Effect.timeoutTo({
-      duration: loadMs,
+      duration: limits.loadMs,
       onSuccess: (found) => found,
       onTimeout: () => "load_timeout" as const
     })

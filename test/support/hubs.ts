@@ -5,6 +5,7 @@ import { Effect, Exit, Scope } from "effect"
 import { loadWorkspace } from "../../src/config/loadWorkspace.js"
 import * as inlineWriter from "../../src/hub/inlineWriter.js"
 import { type HubHandle, startHub } from "../../src/hub/startHub.js"
+import { defaultLimits } from "../../src/runtimes/workflowInvocations.js"
 import { type Client, clientOf } from "./client.js"
 import { type Files, makeWorkspace } from "./workspaces.js"
 
@@ -21,7 +22,12 @@ export const bootHub = (workspace: string): Effect.Effect<TestHub, never, Scope.
       workspace,
       environment: { MOUND_PORT: "0" }
     })
-    const hub = yield* startHub(settings, "test", { config, writer: inlineWriter.layer, workflowEntry })
+    const hub = yield* startHub(settings, "test", {
+      config,
+      writer: inlineWriter.layer,
+      workflowEntry,
+      workflowLimits: { ...defaultLimits, moderatorMs: 500, abortMs: 300 }
+    })
     return { hub, ...clientOf(hub.url) }
   }).pipe(Effect.orDie)
 
