@@ -50,15 +50,12 @@ export const follow = (
     for (;;) {
       const page = yield* journal.read(cursor, pageSize)
       const reactions = (yield* Effect.forEach(page, (event) =>
-        Effect.map(react(event), (each) => each.map((reaction) => ({ event, reaction })))
+        Effect.map(react(event), (each) => named(name, event, each))
       )).flat()
       const byAbout = Object.values(Arr.groupBy(reactions, ({ reaction }) => reaction.about))
       yield* Effect.forEach(
         byAbout,
-        (own) =>
-          Effect.forEach(own, ({ event, reaction }) => carryOut(name, system, event, reaction), {
-            discard: true
-          }),
+        (own) => Effect.forEach(own, (each) => carryOut(name, system, each), { discard: true }),
         { concurrency: "unbounded", discard: true }
       )
       cursor = page.at(-1)?.offset ?? cursor
@@ -71,26 +68,48 @@ export const follow = (
     }
   })
 
+interface Named {
+  readonly event: RecordedEvent
+  readonly reaction: Reaction
+  readonly commandId: string
+}
+
+/** `<reflex>:<offset>:<target>`; a further command to the same target has its number behind. */
+const named = (
+  name: string,
+  event: RecordedEvent,
+  reactions: ReadonlyArray<Reaction>
+): ReadonlyArray<Named> => {
+  const seen = new Map<string, number>()
+  return reactions.map((reaction) => {
+    const target = makeStreamId(reaction.kind.name, reaction.id)
+    const count = (seen.get(target) ?? 0) + 1
+    seen.set(target, count)
+    const commandId = `${name}:${event.offset}:${target}${count > 1 ? `:${count}` : ""}`
+    return { event, reaction, commandId }
+  })
+}
+
 /** Until it is carried out, or refused for a reason that will not pass. */
 const carryOut = (
   name: string,
   system: ActorSystem["Type"],
-  event: RecordedEvent,
-  { kind, id, command, refused }: Reaction
-): Effect.Effect<void> =>
-  system
-    .send(kind, id, command, {
-      by: `reflex:${name}`,
-      commandId: `${name}:${event.offset}:${makeStreamId(kind.name, id)}`,
-      lane: "hub",
-      causation: event.offset,
-      correlation: event.correlation
+  { event, reaction, commandId }: Named
+): Effect.Effect<void> => {
+  const { kind, id, command, refused } = reaction
+  const origin = {
+    by: `reflex:${name}`,
+    commandId,
+    lane: "hub",
+    causation: event.offset,
+    correlation: event.correlation
+  } as const
+  return system.send(kind, id, command, origin).pipe(
+    Effect.retry({ while: passes, schedule: Schedule.spaced(againMs) }),
+    Effect.asVoid,
+    Effect.catchAll(({ reason }) => {
+      const [next] = named(name, event, [refused?.(reason) ?? []].flat())
+      return next ? carryOut(name, system, next) : Effect.void
     })
-    .pipe(
-      Effect.retry({ while: passes, schedule: Schedule.spaced(againMs) }),
-      Effect.asVoid,
-      Effect.catchAll(({ reason }) => {
-        const next = refused?.(reason)
-        return next ? carryOut(name, system, event, next) : Effect.void
-      })
-    )
+  )
+}

@@ -3,9 +3,11 @@ import { join } from "node:path"
 import { Effect, Queue, Schedule } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { Outcome } from "../actors/CommandQueue.js"
+import type { ClaimKind } from "../actors/claim/claimKind.js"
 import { type Cursors, follow } from "../actors/Reflex.js"
 import type { Refused } from "../actors/Refused.js"
 import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
+import { type OfferWorld, roleOffers } from "../actors/run/roleOffers.js"
 import { makeRunKind, type RunKind } from "../actors/run/runKind.js"
 import { isOver, type RunStateName } from "../actors/run/runMachine.js"
 import { admission, slots } from "../actors/run/runReflexes.js"
@@ -17,11 +19,14 @@ import { makeWorkflowKind, type WorkflowKind } from "../actors/workflow/workflow
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
+import type { Blobs } from "../events/Blobs.js"
 import { idOf } from "../events/Event.js"
-import type { Journal, JournalUnavailable } from "../events/Journal.js"
+import { type Journal, JournalUnavailable } from "../events/Journal.js"
+import { listClaims } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import { findRun, listWorkflows, openRuns } from "../projections/runQueries.js"
 import { outboxOf, removeAnswer, removeAnswers, runsWithAnswers } from "../runtimes/outbox.js"
+import { toOutput } from "../runtimes/recordable.js"
 import { reloadCommand } from "../runtimes/reloadCommand.js"
 import { makeRunInvocations } from "../runtimes/runInvocations.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
@@ -58,6 +63,8 @@ export interface RunsOptions extends RunKinds {
   readonly journal: Journal["Type"]
   readonly projector: Projector["Type"]
   readonly cursors: Cursors
+  readonly claimKind: ClaimKind
+  readonly blobs: Blobs
   readonly settings: Settings
   readonly config: WorkspaceConfig
   readonly now: () => number
@@ -92,7 +99,7 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
 
     const workflowOf = (runId: string) =>
       Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
-    const reflexes = [admission(options), slots(options, workflowOf)]
+    const reflexes = [admission(options), slots(options, workflowOf), roleOffers(offerWorld(options))]
     /** What was written down and is recorded, or belongs to a run that is over, is not needed any more. */
     const clearUp = Effect.flatMap(Queue.take(changed), ({ before, after }) => {
       const { context, name } = after as RunState
@@ -147,6 +154,31 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
       }
     }
   })
+
+/** What the reflex between offered roles and the ledger looks up. */
+const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions): OfferWorld => ({
+  runKind,
+  claimKind,
+  runOf: (runId) =>
+    Effect.map(findRun(projector.read, runId), (run) => ({
+      workflow: run?.workflow ?? "",
+      dryRun: run?.dry_run === 1
+    })),
+  offersOf: (runId) => {
+    const filter = { prefix: `role:${runId}:`, limit: maxOffers, after: 0 }
+    return Effect.map(listClaims(projector.read, filter, now()), (claims) =>
+      claims.filter(({ record }) => record !== null).map(({ id }) => id)
+    )
+  },
+  keep: (content, meta) =>
+    Effect.mapError(
+      toOutput(blobs, content, meta),
+      ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
+    )
+})
+
+/** A run has at most 1,000 rounds, and an offer each at most. */
+const maxOffers = 1_000
 
 const all = { concurrency: "unbounded", discard: true } as const
 

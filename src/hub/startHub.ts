@@ -172,9 +172,12 @@ export const startHub = (
       })
     })
     const { system, clock, projector, head, snapshots } = services
+    const blobs = makeBlobs(join(stateDir, "blobs"))
     runs = yield* makeRuns({
       ...services,
       ...runKinds,
+      claimKind,
+      blobs,
       cursors: reflexCursors(snapshots),
       settings,
       config,
@@ -191,7 +194,7 @@ export const startHub = (
       workflowKind,
       runKind,
       runs,
-      blobs: makeBlobs(join(stateDir, "blobs")),
+      blobs,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),

@@ -64,21 +64,21 @@ export const RunCommand = Schema.Union(
   command("SelectRole", { token, choice: Choice, definitionHash: Schema.String }),
   /** Fails a run that cannot go on: its moderator failed, its history cannot be read. */
   command("FailRun", { token, reason: FailReason, error: Failing }),
+  /** Without a token from whoever holds the claim on an offered role: its round and attempt name the offer. */
   command("RecordRoleOutput", {
-    token,
+    token: Schema.optional(token),
     round: Schema.Int,
     attempt: Schema.Int,
-    ...Output.fields,
-    peer: Schema.optional(Schema.String)
+    ...Output.fields
   }),
   command("RecordRoleError", {
-    token,
+    token: Schema.optional(token),
     round: Schema.Int,
     attempt: Schema.Int,
     error: Failing,
     retryable: Schema.Boolean
   }),
-  command("RecordRoleClaim", { token, claim: Schema.String, peer: Schema.String, grant: Offset }),
+  command("RecordRoleClaim", { claim: Schema.String, peer: Schema.String, grant: Offset }),
   command("SuspendRun", { reason: SuspendReason, token: Schema.optional(token) }),
   command("RecoverRun", {
     token,

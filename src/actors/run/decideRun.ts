@@ -78,10 +78,11 @@ export const decideRun = (state: RunState, command: RunCommand, world: RunWorld)
     case "RecordRoleError":
       return whileCurrentAttempt(state, command, () => recordError(state, command))
     case "RecordRoleClaim": {
-      const { token, claim, peer, grant } = command
-      return whileCurrent(state, token, ["running.offered"], () =>
-        accept({ type: "RoleClaimed", claim, peer, token: grant })
-      )
+      const { claim, peer, grant } = command
+      // A grant of an offer that is over is somebody's who will learn it from the claim itself.
+      return name === "running.offered" && context.claim === claim
+        ? accept({ type: "RoleClaimed", claim, peer, token: grant })
+        : unchanged
     }
     case "SuspendRun":
       return suspendRun(state, command)
@@ -140,6 +141,7 @@ const whileCurrent = (
 const staleToken = ({ name, context }: RunState, given: Offset): Decided =>
   refuse({ _tag: "StaleToken", given, current: context.token, state: name })
 
+/** A worker's report bears its token; whoever played an offered role names the offer by its round and attempt. */
 const whileCurrentAttempt = (
   state: RunState,
   { token, round, attempt }: Pick<Command<"RecordRoleOutput">, "token" | "round" | "attempt">,
@@ -147,9 +149,10 @@ const whileCurrentAttempt = (
 ): Decided => {
   const { rounds, attempt: current } = state.context
   const isCurrent = round === rounds + 1 && attempt === current
-  return isCurrent
-    ? whileCurrent(state, token, ["running.attempting", "running.offered"], decide)
-    : staleToken(state, token)
+  if (token === undefined) {
+    return isCurrent && state.name === "running.offered" ? decide() : staleToken(state, 0 as Offset)
+  }
+  return isCurrent ? whileCurrent(state, token, ["running.attempting"], decide) : staleToken(state, token)
 }
 
 /** A run is called killed only when no process of it is left; where there is none that is at once. */
@@ -241,7 +244,7 @@ const begin = (
 }
 
 const stepOf = (
-  { rounds, pending, attemptAt }: RunContext,
+  { rounds, pending, attemptAt, peer }: RunContext,
   { attempt, content, meta }: Pick<Command<"RecordRoleOutput">, "attempt" | "content" | "meta">,
   now: number
 ): RunEventOf<"RoleStepRecorded"> => ({
@@ -251,7 +254,8 @@ const stepOf = (
   attempt,
   content,
   meta,
-  durationMs: Math.max(0, now - attemptAt)
+  durationMs: Math.max(0, now - attemptAt),
+  ...(peer !== null && { peer })
 })
 
 const recordOutput = (
@@ -259,7 +263,7 @@ const recordOutput = (
   command: Command<"RecordRoleOutput">,
   { now }: RunWorld
 ): Decided => {
-  const { round, attempt, content, peer } = command
+  const { round, attempt, content } = command
   if (context.bytes + bytesOf(content) > maxRunBytes) {
     const error = { message: `all contents of a run together may have ${maxRunBytes} bytes` }
     return accept(
@@ -269,7 +273,7 @@ const recordOutput = (
       { type: "RunFailed", reason: "too_large", error, exitCode: exitCodes.failed }
     )
   }
-  return accept({ ...stepOf(context, command, now), ...(peer !== undefined && { peer }) })
+  return accept(stepOf(context, command, now))
 }
 
 /** A role that may be tried again is, after a while that doubles each time; else its error is the run's. */

@@ -33,8 +33,9 @@ export interface RunContext {
   readonly isInDoubt: boolean
   /** Of the event that began the current work: what reports on older work is refused. */
   readonly token: Offset | null
-  /** The claim that offers the pending role. */
+  /** The claim that offers the pending role, and who holds it. */
   readonly claim: string | null
+  readonly peer: string | null
   /** Losses since the last step. */
   readonly stalls: number
   readonly resumes: number
@@ -85,6 +86,7 @@ const initialContext: RunContext = {
   isInDoubt: false,
   token: null,
   claim: null,
+  peer: null,
   stalls: 0,
   resumes: 0,
   suspended: "",
@@ -101,7 +103,7 @@ export const bytesOf = (content: Of<"RoleStepRecorded">["content"]): number =>
   typeof content === "string" ? Buffer.byteLength(content) : content.bytes
 
 /** What a role's turn leaves behind when it is over. */
-const noRole = { pending: null, attempt: 0, isInDoubt: false, claim: null }
+const noRole = { pending: null, attempt: 0, isInDoubt: false, claim: null, peer: null }
 
 const select = (event: Of<"RoleSelected">): Partial<RunContext> => {
   const { role, executor, inDoubt, maxAttempts, timeoutMs } = event
@@ -123,6 +125,7 @@ const offer = (
   attemptAt: at,
   token: offset,
   claim,
+  peer: null,
   pending: pending && { ...pending, ask }
 })
 
@@ -376,7 +379,7 @@ export const runMachine = setup({
           entry: "armRoleTimeout",
           exit: "cancelRoleTimeout",
           on: {
-            RoleClaimed: { guard: "isOffered", actions: assign({}) },
+            RoleClaimed: { guard: "isOffered", actions: assign(({ event }) => ({ peer: event.peer })) },
             RoleStepRecorded: {
               guard: "isCurrent",
               target: "selecting",

@@ -34,9 +34,9 @@ const tokenOf = ({ state }: { state: unknown }) => (state as RunState).context.t
 const contextOf = (state: unknown) => (state as RunState).context
 const role = { executor: { kind: "worker" }, inDoubt: "retry", maxAttempts: 3, timeoutMs: 10_000 } as const
 const types = ({ events }: { events: ReadonlyArray<{ type: string }> }) => events.map(({ type }) => type)
-const answer = (token: Offset, changes: object = {}): RunCommand => ({
+const answer = (token: Offset | undefined, changes: object = {}): RunCommand => ({
   type: "RecordRoleOutput",
-  token,
+  ...(token !== undefined && { token }),
   round: 1,
   attempt: 1,
   content: "done",
@@ -263,12 +263,10 @@ describe("a role that is offered", () => {
     expect(state).toBe("running.offered")
   })
 
-  it("notes who claims it, and records the claimant's answer", () => {
+  it("notes who claims it, and records the claimant's answer as theirs", () => {
     const run = given(offered)
-    const token = tokenOf(run)
     const claimed = run.when({
       type: "RecordRoleClaim",
-      token,
       claim: "role:r:1:1",
       peer: "ada",
       grant: 9 as Offset
@@ -277,21 +275,23 @@ describe("a role that is offered", () => {
       "running.offered",
       [{ type: "RoleClaimed", claim: "role:r:1:1", peer: "ada", token: 9 }]
     ])
-    const done = run.when(answer(token, { peer: "ada" }))
+    const held = given([...offered, ...(claimed.events as ReadonlyArray<Past>)])
+    const done = held.when(answer(undefined))
     expect(done.events[0]).toMatchObject({ type: "RoleStepRecorded", role: "review", peer: "ada" })
+  })
+
+  it("takes no notice of a claim on another offer, and refuses its answer", () => {
+    const run = given(offered)
+    const other = run.when({ type: "RecordRoleClaim", claim: "role:r:1:2", peer: "ada", grant: 9 as Offset })
+    expect(other.events).toEqual([])
+    expect(run.when(answer(undefined, { attempt: 2 })).refused?._tag).toBe("StaleToken")
+    expect(given(attempting).when(answer(undefined)).refused?._tag).toBe("StaleToken")
   })
 
   it("fails its run when nobody could do it", () => {
     const run = given(offered)
     const error = { message: "exhausted" }
-    const { events } = run.when({
-      type: "RecordRoleError",
-      token: tokenOf(run),
-      round: 1,
-      attempt: 1,
-      error,
-      retryable: false
-    })
+    const { events } = run.when({ type: "RecordRoleError", round: 1, attempt: 1, error, retryable: false })
     expect(events).toEqual([{ type: "RunFailed", reason: "role_error", error, exitCode: 1 }])
   })
 
