@@ -2,12 +2,18 @@
  * What is wrong with the hub, from its own events: one row a reason, with since-when and until-when it counts (contracts: hub 2).
  * What only a running process can know, such as a journal that takes no writes now, is added where health is asked.
  */
-import { makeStreamId, type RecordedEvent } from "../events/Event.js"
+import { makeStreamId, type RecordedEvent, type StreamId } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
+import {
+  clearedByWorkflow,
+  raisedByWorkflow,
+  streamOfReason,
+  component as workflows
+} from "./workflowHealth.js"
 
 const minuteMs = 60_000
 
-interface Raised {
+export interface Raised {
   readonly component: string
   readonly reason: string
   readonly subject: string
@@ -23,8 +29,9 @@ const keyOf = ({ component, reason, subject }: Pick<Raised, "component" | "reaso
 const quarantined = { component: "actors", reason: "quarantined", subject: "" }
 
 /** The reason that an event raises. */
-const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
-  if (stream !== "hub") return undefined
+const raised = (event: RecordedEvent): Raised | undefined => {
+  const { type, data, stream } = event
+  if (stream !== "hub") return raisedByWorkflow(event)
   switch (type) {
     case "HubLossDetected": {
       const detail = `the boot before this one ended without a stop, after offset ${data.lastOffset}`
@@ -89,12 +96,18 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
   }
-  return []
+  return clearedByWorkflow(event).map(keyOf)
+}
+
+/** `component/reason/subject`; a subject may hold a slash itself. */
+const streamOfKey = (key: string): StreamId => {
+  const [component, reason = "", ...subject] = key.split("/")
+  return component === workflows ? streamOfReason(reason, subject.join("/")) : makeStreamId("hub", "")
 }
 
 export const health: Projection = {
   name: "health",
-  version: 1,
+  version: 2,
   columns: {
     key: "TEXT",
     component: "TEXT",
@@ -108,7 +121,7 @@ export const health: Projection = {
   },
   indexes: [],
   keys: keysOf,
-  streamOf: () => makeStreamId("hub", ""),
+  streamOf: streamOfKey,
   reduce: (row, event, key): Row | undefined => {
     const reason = raised(event)
     if (!reason) return undefined

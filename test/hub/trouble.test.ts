@@ -56,6 +56,19 @@ const onHub = (name: string, body: (hub: TestHub) => Effect.Effect<void, unknown
   // Some of it waits for back-offs: twice the usual time, for a machine that is busy.
   it.live(name, () => Effect.suspend(() => body(theHub())), 60_000)
 
+/** The reasons that health gives about workflows, with whom they are about. */
+const reasons = ({ get }: TestHub) =>
+  Effect.map(get("/health"), ({ body }) => {
+    const { components } = body as {
+      readonly components: ReadonlyArray<{
+        readonly component: string
+        readonly reasons: ReadonlyArray<{ readonly reason: string; readonly subject: string }>
+      }>
+    }
+    const own = components.find(({ component }) => component === "workflows")?.reasons ?? []
+    return own.map(({ reason, subject }) => `${reason} ${subject}`)
+  })
+
 const edit = ({ hub }: TestHub, workflow: string, text: string) =>
   Effect.sync(() =>
     writeFileSync(join(hub.parts.settings.workspace, "workflows", workflow, "index.mjs"), text)
@@ -114,10 +127,12 @@ describe("user code that misbehaves", () => {
       const first = yield* request(hub, "looping", { prompt: "holds" })
       const held = yield* until(hub, first.runId, ({ state }) => state === "suspended.held")
       expect(held).toMatchObject({ status: "suspended", reason: "in_doubt", attempt: 1 })
+      expect(yield* reasons(hub)).toContain(`in_doubt ${first.runId}`)
       yield* hub.post(`/workflow_runs/${first.runId}/resume`)
       yield* until(hub, first.runId, ({ state, attempt }) => state === "suspended.held" && attempt === 2)
       yield* hub.post(`/workflow_runs/${first.runId}/resume`, { output: { content: "done by hand" } })
       expect((yield* ended(hub, first.runId)).status).toBe("completed")
+      expect(yield* reasons(hub)).not.toContain(`in_doubt ${first.runId}`)
       const step = (yield* eventsOf(hub, first.runId)).find(({ type }) => type === "RoleStepRecorded")
       expect(step?.data).toMatchObject({ content: "done by hand", attempt: 2, recoveredFrom: "operator" })
     })
@@ -148,6 +163,7 @@ describe("a workflow whose worker keeps dying", () => {
       expect(attempts).toHaveLength(5)
       expect((yield* rowOf(hub, second.runId)).status).toBe("queued")
       expect((yield* hub.get("/workflows/crashing")).body).toMatchObject({ circuit: "open", queued: 1 })
+      expect(yield* reasons(hub)).toContain("circuit_open crashing")
 
       yield* edit(hub, "crashing", mended)
       yield* hub.post("/workflows/crashing/reload")
@@ -172,6 +188,7 @@ describe("a workflow whose code is edited", () => {
       yield* edit(hub, "edited", "export default { roles: ")
       const broken = yield* hub.post("/workflows/edited/reload")
       expect((broken.body as { error: string }).error).toMatch(/Unexpected token.*edited\/index\.mjs:1/)
+      expect(yield* reasons(hub)).toContain("reload_failed edited")
       const row = yield* hub.get("/workflows/edited")
       expect(row.body).toMatchObject({ worker: "ready", circuit: "closed" })
       const after = yield* request(hub, "edited")
@@ -185,6 +202,7 @@ describe("a workflow whose code is edited", () => {
       expect((yield* hub.post("/workflows/edited/reload")).body).toMatchObject({ error: null })
       const { runId } = yield* request(hub, "edited")
       yield* ended(hub, runId)
+      expect(yield* reasons(hub)).toEqual([])
       const thread = yield* hub.get(`/workflow_runs/${runId}/thread`)
       expect(thread.body).toMatchObject({ rounds: [{ content: "better" }] })
     })

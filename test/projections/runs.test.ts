@@ -8,6 +8,7 @@ import { Journal } from "../../src/events/Journal.js"
 import * as Snapshots from "../../src/events/Snapshots.js"
 import * as SqliteJournal from "../../src/events/SqliteJournal.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
+import { health } from "../../src/projections/health.js"
 import * as Projector from "../../src/projections/Projector.js"
 import {
   findRounds,
@@ -25,7 +26,7 @@ import { makeKinds, settings } from "../support/runKinds.js"
 import { temporaryFolder } from "../support/stores.js"
 import { boot, knownOf } from "../support/systems.js"
 
-const projections = [workflows, workflowRuns, threadRounds]
+const projections = [workflows, workflowRuns, threadRounds, health]
 
 /** A hub's kinds on a real store with the projections of runs, and ways to walk a run through its life. */
 const stage = Effect.gen(function* () {
