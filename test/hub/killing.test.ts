@@ -6,7 +6,6 @@ import { killAt, type Place, sampleEvents } from "../support/killing.js"
 const places: ReadonlyArray<Place> = [
   { when: "after", event: 2, whom: "hub" },
   { when: "after", event: 7, whom: "both" },
-  { when: "before", event: 8, whom: "hub" },
   { when: "after", event: 13, whom: "worker" },
   { when: "after", event: sampleEvents, whom: "hub" }
 ]
@@ -17,6 +16,18 @@ describe("a run that is killed", () => {
       const { problems, events, calls } = yield* killAt()
       expect(problems).toEqual([])
       expect([events.length, calls]).toEqual([sampleEvents, 7])
+    })
+  )
+
+  it.scopedLive("records an answer that its worker had written down, and does not call the role again", () =>
+    Effect.gen(function* () {
+      // Before the second step is committed: the answer is in the outbox, and nowhere else.
+      const { problems, events, calls } = yield* killAt({ when: "before", event: 8, whom: "hub" })
+      expect(problems).toEqual([])
+      const recovered = events.filter(({ data }) => data.recoveredFrom === "outbox")
+      expect(recovered.map(({ data }) => data.round)).toEqual([2])
+      expect(calls).toBe(7)
+      expect(events.some(({ type }) => type === "RoleAttemptAbandoned")).toBe(false)
     })
   )
 
