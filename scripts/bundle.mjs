@@ -1,6 +1,6 @@
 /**
  * Bundles the two binaries. Loading the packages file by file costs three quarters of a second at every call of a verb; from a bundle
- * it is a fifth. Native code stays outside, and so does the loader of user modules, which loads parts of itself by path.
+ * it is a fifth. Native code stays outside.
  */
 import { chmodSync, rmSync } from "node:fs"
 import { build } from "esbuild"
@@ -12,8 +12,9 @@ await build({
   entryPoints: {
     mound: "dist/src/main.js",
     journal: "dist/src/journal.js",
-    // Beside the chunks, where the code that starts them looks for them.
+    // Beside the chunks, where the code that starts it looks for it.
     "chunks/writerThread": "dist/src/hub/writerThread.js",
+    "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",
     "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },
   outdir,

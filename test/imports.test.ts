@@ -29,7 +29,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   runtimes: ["config", "events", "actors"],
   http: ["events", "actors", "projections"],
   hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http"],
-  cli: ["config", "events", "hub", "replay", "http", "version.js"],
+  cli: ["config", "events", "hub", "runtimes", "replay", "http", "version.js"],
   "main.ts": ["cli"],
   "journal.ts": ["cli"],
   "version.ts": []

@@ -3,7 +3,7 @@
  * sequencer, the driver and the deadlines together and nothing else.
  */
 import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
-import { idOf, makeStreamId, type Offset, type StreamId } from "../events/Event.js"
+import { idOf, makeStreamId, type RecordedEvent, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -28,11 +28,8 @@ export interface SendOptions {
   readonly commandId?: string | undefined
   /** How long to wait for a command that may succeed later, ms. */
   readonly waitMs?: number | undefined
-  /** `hub` for what the hub does by itself: it does not wait behind the hub's callers. */
-  readonly lane?: "caller" | "hub"
-  /** The event that the command follows from, and what that event followed from. */
-  readonly causation?: Offset
-  readonly correlation?: string | null
+  /** The event that the command follows from, when one does. */
+  readonly because?: Pick<RecordedEvent, "offset" | "correlation"> | undefined
 }
 
 /** What a restart took up again. */
@@ -113,7 +110,7 @@ const passing: ReadonlySet<string> = new Set([
   "Draining",
   "OutcomeUnknown"
 ])
-/** Whether a refusal is one that passes: the same command may be taken a little later. */
+/** Whether a refusal is over by itself soon: the same command is then worth another try. */
 export const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
 
 export const layer = (
@@ -209,14 +206,17 @@ const make = (options: ActorSystemOptions) =>
     yield* Effect.forkScoped(Effect.tapErrorCause(sequencer.run, fatal))
 
     return ActorSystem.of({
-      send: (kind, id, command, { by, commandId, waitMs = 0, lane = "caller", causation, correlation }) => {
+      send: (kind, id, command, { by, commandId, because, waitMs = 0 }) => {
+        // What the hub has to say of itself does not wait behind its callers.
+        const lane = kind === options.unheld ? "hub" : "caller"
+        const { offset: causation, correlation } = because ?? {}
         const origin: Origin = {
-          // What the hub has to say of itself does not wait behind its callers.
-          lane: kind === options.unheld ? "hub" : lane,
+          lane,
           by,
           commandId,
           waitUntil: clock.now() + waitMs,
-          ...(causation !== undefined && { causation, correlation: correlation ?? null })
+          ...(causation !== undefined && { causation }),
+          ...(correlation !== undefined && correlation !== null && { correlation })
         }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent

@@ -9,6 +9,7 @@ import * as Claim from "../actors/claim/ClaimCommand.js"
 import { DrainHub } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
 import { JournalEvent } from "./JournalEvent.js"
+import { configuration, senses } from "./senseApi.js"
 import { runs, workflows } from "./workflowApi.js"
 
 /** The body of a refusal: `_tag` names the reason, the other fields are the reason's own. */
@@ -250,6 +251,8 @@ export const api = HttpApi.make("mound")
   .add(hub)
   .add(workflows)
   .add(runs)
+  .add(senses)
+  .add(configuration)
   .addError(Failure, { status: 400 })
   .addError(Failure, { status: 401 })
   .addError(Failure, { status: 403 })

@@ -9,6 +9,7 @@ import {
   systemExplanations
 } from "../actors/Refused.js"
 import { type RunReason, runExplanations } from "../actors/run/RunRefusal.js"
+import { type SenseReason, senseExplanations } from "../actors/sense/SenseRefusal.js"
 import { type WorkflowReason, workflowExplanations } from "../actors/workflow/WorkflowRefusal.js"
 import type { Failure } from "./api.js"
 
@@ -20,8 +21,16 @@ export type QueryReason =
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
+  | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
 
-export type AnyReason = SystemReason | ClaimReason | HubReason | RunReason | WorkflowReason | QueryReason
+export type AnyReason =
+  | SystemReason
+  | ClaimReason
+  | HubReason
+  | SenseReason
+  | RunReason
+  | WorkflowReason
+  | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
   OffsetAhead: ({ head }) => ({
@@ -41,6 +50,10 @@ const queryExplanations: Explanations<QueryReason> = {
   BlobCorrupt: ({ sha256, problem }) => ({
     message: `the blob ${sha256} cannot be shown: ${problem}`,
     fix: "write the right bytes again, or restore the file from a backup"
+  }),
+  ConfigRejected: ({ errors }) => ({
+    message: `the configuration has ${errors.length} errors; the one before it stays in force`,
+    fix: "mound validate names them"
   })
 }
 
@@ -50,6 +63,7 @@ const explanations: Explanations<AnyReason> = {
   ...hubExplanations,
   ...runExplanations,
   ...workflowExplanations,
+  ...senseExplanations,
   ...queryExplanations
 }
 
@@ -57,12 +71,14 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
+  ConfigRejected: 400,
   NotAllowed: 403,
   StaleToken: 403,
   UnknownClaim: 404,
   UnknownProjection: 404,
   UnknownRun: 404,
   UnknownWorkflow: 404,
+  UnknownSense: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,
@@ -84,6 +100,8 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   AlreadyEnded: 409,
   NotResumable: 409,
   BlobCorrupt: 409,
+  SenseBroken: 409,
+  CircuitOpen: 409,
   CausalDepth: 409,
   TooLarge: 413,
   QuotaReached: 429,

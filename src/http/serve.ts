@@ -49,7 +49,8 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 interface Route {
   readonly method: string
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
-  readonly status: number
+  /** The status of an answer: an endpoint may have several kinds of them. */
+  readonly statusOf: (answer: unknown) => number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
   readonly encode: (value: unknown) => Effect.Effect<unknown, ParseResult.ParseError>
@@ -86,12 +87,17 @@ export const makeApiServer = (
       if (!route) return undefined
       return callOf(route, request, segments, query, options.maxBodyBytes).pipe(
         Effect.flatMap(route.answer),
-        Effect.flatMap((value) => (value instanceof PlainText ? Effect.succeed(value) : route.encode(value))),
+        Effect.flatMap((answer) => {
+          const status = route.statusOf(answer)
+          return answer instanceof PlainText
+            ? Effect.succeed({ status, body: answer })
+            : Effect.map(route.encode(answer), (body) => ({ status, body }))
+        }),
         Effect.matchCause({
-          onSuccess: (body) =>
+          onSuccess: ({ status, body }) =>
             body instanceof PlainText
-              ? sendText(response, route.status, body.text)
-              : sendJson(response, route.status, body),
+              ? sendText(response, status, body.text)
+              : sendJson(response, status, body),
           onFailure: (cause) => {
             if (response.headersSent || Cause.isInterruptedOnly(cause)) return
             discardBody(request, response)
@@ -117,7 +123,7 @@ const routesOf = (
       routes.push({
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
-        status: HttpApiSchema.getStatusSuccess(endpoint.successSchema),
+        statusOf: statusesOf(endpoint.successSchema),
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
         encode: Schema.encodeUnknown(endpoint.successSchema as Schema.Schema<unknown, unknown>),
@@ -127,6 +133,17 @@ const routesOf = (
   })
   // A literal path is tried before one with a parameter: /claims/next is no claim.
   return routes.sort((a, b) => parameters(a) - parameters(b))
+}
+
+const statusesOf = (schema: Schema.Schema.All): ((answer: unknown) => number) => {
+  const { ast } = schema
+  const kinds = (ast._tag === "Union" ? ast.types : [ast]).map((ast) => ({
+    isOne: ParseResult.is(Schema.make(ast)),
+    status: HttpApiSchema.getStatusSuccessAST(ast)
+  }))
+  const [only] = kinds
+  if (only && kinds.length === 1) return () => only.status
+  return (answer) => kinds.find(({ isOne }) => isOne(answer))?.status ?? 200
 }
 
 const toSegment = (text: string) => (text.startsWith(":") ? { parameter: text.slice(1) } : { literal: text })

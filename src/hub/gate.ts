@@ -10,12 +10,12 @@ const hubStream = makeStreamId("hub", "")
 /** Asked in a command's turn, so the hub's state is exactly the one that the commands before it have led to. */
 export const makeGate =
   (hubKind: HubKind) =>
-  ({ kind, command, deadline, lane }: Envelope, live: LiveActors): SystemReason | undefined => {
+  ({ kind, command, deadline, by }: Envelope, live: LiveActors): SystemReason | undefined => {
     if (kind === hubKind) return undefined
     const state = live.isLive(hubStream) ? live.state(hubStream).name : "stopped"
     if (state === "ready") return undefined
-    // What a restart makes true is recorded before anything else is taken.
-    if (state === "recovering" && lane === "hub") return undefined
+    // What a restart makes true of an actor is recorded before anything runs.
+    if (state === "recovering" && by === "hub") return undefined
     if (!state.startsWith("draining.")) return { _tag: "Recovering" }
     const isHeld = deadline ? kind.holdsDeadlines === true : kind.startsWork.has(command.type)
     return isHeld ? { _tag: "Draining" } : undefined

@@ -51,11 +51,12 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, projector, clock, runs }: Boot, call: InvocationCall) =>
+const recover = ({ system, claimKind, projector, clock, senses, runs }: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
+    yield* senses.recover
     yield* runs.takeUp
     const recovered: HubCommand = {
       type: "CompleteRecovery",
@@ -93,12 +94,14 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
   })
 
 /** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper, runs }: Boot): Effect.Effect<void> =>
+const serve = ({ system, clock, hubKind, hub, sweeper, senses, runs }: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
-    yield* Effect.all([sweeper.schedule, runs.serve], { concurrency: "unbounded", discard: true })
-  })
+    yield* senses.serve
+    yield* runs.serve
+    yield* sweeper.schedule
+  }).pipe(Effect.scoped)
 
 /** Waits until nothing is under way but the hub itself. */
 const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>

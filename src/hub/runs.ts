@@ -1,10 +1,10 @@
 /** Workflows and runs in a hub: their kinds, what runs in their states, the reflexes between them, and how a boot takes them up. */
 import { join } from "node:path"
-import { Effect, Queue, Schedule } from "effect"
+import { Effect, Queue, Schedule, type Scope } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { Outcome } from "../actors/CommandQueue.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
-import { type Cursors, follow } from "../actors/Reflex.js"
+import { runReflex } from "../actors/Reflex.js"
 import type { Refused } from "../actors/Refused.js"
 import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
 import { type OfferWorld, roleOffers } from "../actors/run/roleOffers.js"
@@ -16,10 +16,10 @@ import type { WorkflowCommand } from "../actors/workflow/WorkflowCommand.js"
 import type { WorkflowState } from "../actors/workflow/WorkflowIndex.js"
 import type { WorkflowReason } from "../actors/workflow/WorkflowRefusal.js"
 import { makeWorkflowKind, type WorkflowKind } from "../actors/workflow/workflowKind.js"
-import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
 import type { Blobs } from "../events/Blobs.js"
+import { fileCursor } from "../events/Cursor.js"
 import { idOf } from "../events/Event.js"
 import { type Journal, JournalUnavailable } from "../events/Journal.js"
 import { listClaims } from "../projections/claimQueries.js"
@@ -29,8 +29,7 @@ import { outboxOf, removeAnswer, removeAnswers, runsWithAnswers } from "../runti
 import { toOutput } from "../runtimes/recordable.js"
 import { reloadCommand } from "../runtimes/reloadCommand.js"
 import { makeRunInvocations } from "../runtimes/runInvocations.js"
-import { WorkerLog } from "../runtimes/WorkerLog.js"
-import { makeWorkers } from "../runtimes/Workers.js"
+import type { Workers } from "../runtimes/Workers.js"
 import { WorkflowPool } from "../runtimes/WorkflowPool.js"
 import {
   makeWorkflowInvocations,
@@ -62,11 +61,11 @@ export interface RunsOptions extends RunKinds {
   readonly system: ActorSystem["Type"]
   readonly journal: Journal["Type"]
   readonly projector: Projector["Type"]
-  readonly cursors: Cursors
+  readonly workers: Workers
   readonly claimKind: ClaimKind
   readonly blobs: Blobs
   readonly settings: Settings
-  readonly config: WorkspaceConfig
+  readonly config: () => WorkspaceConfig
   readonly now: () => number
   /** The program of a workflow's worker. */
   readonly entry: string
@@ -82,19 +81,19 @@ export interface Runs {
   ) => Effect.Effect<Outcome, Refused<WorkflowReason>>
   /** Records what a restart makes true, and applies the configuration. Before any invocation forks. */
   readonly takeUp: Effect.Effect<void, JournalUnavailable | Refused>
-  /** Carries out the reflexes and clears up after runs, for ever. */
-  readonly serve: Effect.Effect<never>
+  /** Has the workflows be as configured. */
+  readonly apply: (config: WorkspaceConfig) => Effect.Effect<void>
+  /** Carries out the reflexes and clears up after runs, for as long as the hub is ready. */
+  readonly serve: Effect.Effect<void, never, Scope.Scope>
   /** Takes note of what was committed. */
   readonly observe: (changes: ReadonlyArray<Change>) => void
 }
 
 export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
   Effect.gen(function* () {
-    const { pool, index, settings, journal, system, projector } = options
+    const { pool, index, settings, journal, system, projector, workers } = options
     const { stateDir, workspace } = settings
     const changed = yield* Queue.unbounded<Change>()
-    const log = new WorkerLog(join(stateDir, "workers.log"), { now: options.now })
-    const workers = makeWorkers({ journalId: journal.journalId, workspace, environment, log })
     const outbox = outboxOf(stateDir)
 
     const workflowOf = (runId: string) =>
@@ -130,18 +129,17 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
         Effect.flatMap(reloadCommand(runtime, workflow, reason), (command) =>
           system.send(options.workflowKind, workflow, command, { by: "operator" })
         ),
-      takeUp: Effect.zipRight(workers.endStrays, takeUp(options, outbox)),
-      serve: Effect.all(
-        [
-          clearUpForEver,
-          ...reflexes.map((reflex) =>
-            Effect.orDie(
-              Effect.retry(follow(reflex, system, journal, options.cursors), Schedule.spaced(1_000))
-            )
+      takeUp: Effect.zipRight(takeUp(options, outbox), applyConfig(options, options.config())),
+      apply: (config) => Effect.ignoreLogged(applyConfig(options, config)),
+      serve: Effect.gen(function* () {
+        yield* Effect.forkScoped(clearUpForEver)
+        for (const reflex of reflexes) {
+          const cursor = fileCursor(join(stateDir, "cursors", `${reflex.name}.json`))
+          yield* Effect.forkScoped(
+            Effect.retry(runReflex(reflex, { system, journal, cursor }), Schedule.spaced(againMs))
           )
-        ],
-        { concurrency: "unbounded", discard: true }
-      ).pipe(Effect.zipRight(Effect.never)),
+        }
+      }),
       observe: (changes) => {
         for (const change of changes) {
           const { kind, before, after } = change
@@ -180,39 +178,47 @@ const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions):
 /** A run has at most 1,000 rounds, and an offer each at most. */
 const maxOffers = 1_000
 
+/** When a reflex goes on that could not read the journal. */
+const againMs = 1_000
+
 const all = { concurrency: "unbounded", discard: true } as const
 
 const takeUp = (options: RunsOptions, outbox: string) =>
   Effect.gen(function* () {
-    const { system, projector, workflowKind, runKind, index, pool, config } = options
-    const origin = { by: "hub", lane: "hub" } as const
-    const toWorkflow = (name: string, command: WorkflowCommand) =>
-      Effect.map(system.send(workflowKind, name, command, origin), ({ state }) => {
-        workflowKind.index.take(state as WorkflowState)
-        pool.take(state as WorkflowState)
-      })
-
+    const { system, projector, runKind, index } = options
     const open = yield* openRuns(projector.read)
     index.seed(open.map(({ id, workflow, state }) => ({ id, workflow, state: state as RunStateName })))
     const known = yield* listWorkflows(projector.read)
-    yield* Effect.forEach(known, ({ name }) => toWorkflow(name, hubLost), all)
+    yield* Effect.forEach(known, ({ name }) => tell(options, name, hubLost), all)
     yield* Effect.forEach(
       index.busy(),
-      (id) => system.send(runKind, id, { type: "SuspendRun", reason: "hub_lost" }, origin),
+      (id) => system.send(runKind, id, { type: "SuspendRun", reason: "hub_lost" }, { by: "hub" }),
       all
     )
-    const { maxRounds, workflows } = config
-    yield* Effect.forEach(
-      workflows,
-      ({ name, ...settings }) =>
-        toWorkflow(name, { type: "RegisterWorkflow", settings: { ...settings, maxRounds } }),
-      all
-    )
-    const removed = known.filter((each) => !workflows.some(({ name }) => name === each.name))
-    yield* Effect.forEach(removed, ({ name }) => toWorkflow(name, { type: "RemoveWorkflow" }), all)
     for (const runId of runsWithAnswers(outbox)) {
       if (!open.some(({ id }) => id === runId)) removeAnswers(outbox, runId)
     }
+  })
+
+/** Workflows that are configured are registered, others are removed. What is so already is left alone. */
+const applyConfig = (options: RunsOptions, { maxRounds, workflows }: WorkspaceConfig) =>
+  Effect.gen(function* () {
+    const known = yield* listWorkflows(options.projector.read)
+    yield* Effect.forEach(
+      workflows,
+      ({ name, ...settings }) =>
+        tell(options, name, { type: "RegisterWorkflow", settings: { ...settings, maxRounds } }),
+      all
+    )
+    const removed = known.filter((each) => !workflows.some(({ name }) => name === each.name))
+    yield* Effect.forEach(removed, ({ name }) => tell(options, name, { type: "RemoveWorkflow" }), all)
+  })
+
+/** What nothing has changed yet since the start is taken note of here: the index and the pool see changes only. */
+const tell = ({ system, workflowKind, pool }: RunsOptions, name: string, command: WorkflowCommand) =>
+  Effect.map(system.send(workflowKind, name, command, { by: "hub" }), ({ state }) => {
+    workflowKind.index.take(state as WorkflowState)
+    pool.take(state as WorkflowState)
   })
 
 /** Whatever worker there was, it ended with its hub. */

@@ -1,5 +1,6 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
 import { Effect } from "effect"
+import { Refused } from "../actors/Refused.js"
 import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
@@ -8,6 +9,7 @@ import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
+import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
 import { toOutput } from "../runtimes/recordable.js"
 import type { HubParts } from "./HubParts.js"
@@ -17,6 +19,19 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
   const now = clock.now
   const handlers = {
     ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now }),
+    ...makeSenseHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      kind: parts.senseKind,
+      reload: parts.senses.world.groups.reload,
+      config: () => parts.configuration.current().config,
+      reloadConfig: Effect.mapError(
+        parts.configuration.reload,
+        ({ errors }) => new Refused({ reason: { _tag: "ConfigRejected", errors } as const })
+      )
+    }),
     ...makeHubHandlers({
       system,
       journal,

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
+import type { ActorKind } from "../actors/ActorKind.js"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
@@ -11,10 +12,13 @@ import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import { makeRunId } from "../actors/run/makeRunId.js"
 import type { Change } from "../actors/Turn.js"
+import type { ConfigInvalid } from "../config/ConfigProblem.js"
+import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
+import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
-import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
 import { makeBlobs } from "../events/Blobs.js"
 import type { Offset } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
@@ -28,9 +32,12 @@ import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
+import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
+import { WorkerLog } from "../runtimes/WorkerLog.js"
+import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
-import { workflowWorkerEntry } from "../runtimes/workflowWorkerEntry.js"
 import { bind } from "./bind.js"
+import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
@@ -39,8 +46,8 @@ import { type Boot, makeInvocations } from "./lifecycle.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
-import { reflexCursors } from "./reflexCursors.js"
 import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
+import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
   JournalCorrupt,
   type Locked,
@@ -53,6 +60,7 @@ import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
 
 export type StartFailure =
+  | ConfigInvalid
   | Locked
   | StartPrecondition
   | StanceRegistryInvalid
@@ -81,28 +89,22 @@ export interface HubHandle {
   readonly stopped: Effect.Effect<{ readonly clean: boolean }, RecoveryFailed>
 }
 
-const nothingConfigured: WorkspaceConfig = {
-  hash: "",
-  maxRounds: 100,
-  senses: [],
-  reflexes: 0,
-  workflows: []
-}
-
 /** Events at the end of the chain that a start checks. */
 const verifiedAtStart = 10_000
 
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
-  /** The workspace's senses and workflows; none by default. */
-  readonly config?: WorkspaceConfig
-  /** The program of a workflow's worker, for a hub that does not run from its build. */
-  readonly workflowEntry?: string
-  /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
-  readonly workflowLimits?: WorkflowLimits
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
+  /** The file that a group of senses runs in its process. */
+  readonly senseWorker?: string
+  /** The file that a workflow's worker runs. */
+  readonly workflowWorker?: string
+  /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
+  readonly workflowLimits?: WorkflowLimits
+  /** Whether changed files are noticed; by default they are. */
+  readonly watch?: boolean
 }
 
 /** Starts a hub in this process and completes when it is ready. It lets go of everything with the scope. */
@@ -112,14 +114,16 @@ export const startHub = (
   {
     writer = ThreadedWriter.layer,
     onBound = () => Effect.void,
-    config = nothingConfigured,
-    workflowEntry = workflowWorkerEntry,
-    workflowLimits = defaultLimits
+    senseWorker = senseWorkerEntry,
+    workflowWorker = workflowWorkerEntry,
+    workflowLimits = defaultLimits,
+    watch = true
   }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
     const stancePath = settings["ledger.stance_registry"]
+    const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
@@ -154,9 +158,11 @@ export const startHub = (
       invocations: makeInvocations(theBoot)
     })
 
+    const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
+
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind, workflowKind, runKind],
+      kinds: [hubKind, claimKind, senseKind, workflowKind, runKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => {
@@ -171,24 +177,56 @@ export const startHub = (
         command: { type: "ResumeWrites", reason, since, refused }
       })
     })
-    const { system, clock, projector, head, snapshots } = services
+    const { system, clock, projector, head } = services
+    yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const configuration = yield* makeConfiguration(settings.workspace, config, {
+      system,
+      read: projector.read,
+      hubKind,
+      senseKind,
+      applyWorkflows: (changed) => theRuns().apply(changed)
+    })
+    const workers = makeWorkers({
+      journalId: services.journal.journalId,
+      workspace: settings.workspace,
+      environment,
+      log: new WorkerLog(join(stateDir, "workers.log"), { now: clock.now })
+    })
     const blobs = makeBlobs(join(stateDir, "blobs"))
     runs = yield* makeRuns({
       ...services,
       ...runKinds,
       claimKind,
       blobs,
-      cursors: reflexCursors(snapshots),
+      workers,
       settings,
-      config,
+      config: () => config.get().config,
       now: clock.now,
-      entry: workflowEntry,
+      entry: workflowWorker,
       limits: workflowLimits
     })
-    yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const senses = yield* makeSenses({
+      ...services,
+      settings,
+      now: clock.now,
+      kind: senseKind,
+      configuration,
+      workers,
+      entry: senseWorker,
+      watch,
+      launches: {
+        kind: workflowKind as ActorKind,
+        request: (launch) =>
+          Effect.map(makeRunId(clock.now()), (runId) => ({ type: "RequestRun", runId, ...launch }))
+      },
+      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
+    })
     const parts: HubParts = {
       ...services,
       settings,
+      senseKind,
+      senses,
+      configuration,
       claimKind,
       hubKind,
       workflowKind,
@@ -276,7 +314,6 @@ const openServices = (
     return {
       head,
       journal: Context.get(built, Journal),
-      snapshots: Context.get(built, Snapshots.Snapshots),
       system: Context.get(built, ActorSystem.ActorSystem),
       projector: Context.get(built, Projector.Projector),
       clock: Context.get(built, HubClock.HubClock)

@@ -2,8 +2,9 @@
  * What is wrong with the hub, from its own events: one row a reason, with since-when and until-when it counts (contracts: hub 2).
  * What only a running process can know, such as a journal that takes no writes now, is added where health is asked.
  */
-import { makeStreamId, type RecordedEvent, type StreamId } from "../events/Event.js"
+import { makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
+import { clearedBySense, raisedBySense } from "./senseHealth.js"
 import {
   clearedByWorkflow,
   raisedByWorkflow,
@@ -23,16 +24,24 @@ export interface Raised {
   readonly detail: string
 }
 
-const keyOf = ({ component, reason, subject }: Pick<Raised, "component" | "reason" | "subject">): string =>
-  `${component}/${reason}/${subject}`
+export const keyOf = ({
+  component,
+  reason,
+  subject
+}: Pick<Raised, "component" | "reason" | "subject">): string => `${component}/${reason}/${subject}`
 
 const quarantined = { component: "actors", reason: "quarantined", subject: "" }
 
 /** The reason that an event raises. */
 const raised = (event: RecordedEvent): Raised | undefined => {
   const { type, data, stream } = event
-  if (stream !== "hub") return raisedByWorkflow(event)
+  if (stream !== "hub") return raisedBySense(event) ?? raisedByWorkflow(event)
   switch (type) {
+    case "ConfigRejected": {
+      const errors = data.errors as ReadonlyArray<unknown>
+      const detail = `${errors.length} errors; the configuration before it stays: mound validate`
+      return { component: "config", reason: "rejected", subject: "", status: "degraded", detail }
+    }
     case "HubLossDetected": {
       const detail = `the boot before this one ended without a stop, after offset ${data.lastOffset}`
       return {
@@ -91,18 +100,16 @@ const raised = (event: RecordedEvent): Raised | undefined => {
 /** Keys of the reasons that an event may raise or clear. */
 const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   const reason = raised(event)
-  if (reason) return [keyOf(reason)]
+  const cleared = [...clearedBySense(event), ...clearedByWorkflow(event)]
+  if (reason || cleared.length > 0) return [...(reason ? [reason] : []), ...cleared].map(keyOf)
+  if (event.type === "ConfigLoaded" || event.type === "ConfigReloaded") {
+    return [keyOf({ component: "config", reason: "rejected", subject: "" })]
+  }
   if (event.type === "HubReady") return [keyOf(quarantined)]
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
   }
-  return clearedByWorkflow(event).map(keyOf)
-}
-
-/** `component/reason/subject`; a subject may hold a slash itself. */
-const streamOfKey = (key: string): StreamId => {
-  const [component, reason = "", ...subject] = key.split("/")
-  return component === workflows ? streamOfReason(reason, subject.join("/")) : makeStreamId("hub", "")
+  return []
 }
 
 export const health: Projection = {
@@ -121,10 +128,14 @@ export const health: Projection = {
   },
   indexes: [],
   keys: keysOf,
-  streamOf: streamOfKey,
+  streamOf: (key) => {
+    const [component, reason = "", subject = ""] = key.split("/")
+    if (component === workflows) return streamOfReason(reason, subject)
+    return component === "senses" ? makeStreamId("sense", subject) : makeStreamId("hub", "")
+  },
   reduce: (row, event, key): Row | undefined => {
     const reason = raised(event)
-    if (!reason) return undefined
+    if (!reason || keyOf(reason) !== key) return undefined
     const { forMs, ...fields } = reason
     const stillRaised = row && (row.expires_at === null || (row.expires_at as number) > event.at)
     return {

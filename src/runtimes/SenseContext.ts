@@ -5,11 +5,11 @@ export interface SenseCause {
   readonly kind: "interval" | "signal" | "manual"
   readonly at: number
   /** Of the signal's event. */
-  readonly offset?: number
+  readonly offset?: number | undefined
   /** Whose signal it is. */
-  readonly sense?: string
+  readonly sense?: string | undefined
   /** Who asked. */
-  readonly by?: string
+  readonly by?: string | undefined
 }
 
 export interface SenseSignal {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { bootHub } from "../support/hubs.js"
+import { bootHub } from "../support/runHubs.js"
 import { ended, eventsOf, request, typesOf, until } from "../support/runSteps.js"
 import { makeWorkspace } from "../support/workspaces.js"
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { sharedHub, type TestHub } from "../support/hubs.js"
+import { sharedHub, type TestHub } from "../support/runHubs.js"
 import { ended, eventsOf, request, rowOf, typesOf, until } from "../support/runSteps.js"
 import type { Files } from "../support/workspaces.js"
 

@@ -1,43 +1,72 @@
-/** Hubs for tests, in this process, on a workspace of their own: real store, real workers, real sockets. They end with the scope. */
+/** Real hubs in the test's own process, with real files, sockets and worker processes. They end with the scope. */
 import { resolve } from "node:path"
-import { afterAll, beforeAll } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
-import { loadWorkspace } from "../../src/config/loadWorkspace.js"
-import * as inlineWriter from "../../src/hub/inlineWriter.js"
-import { type HubHandle, startHub } from "../../src/hub/startHub.js"
-import { defaultLimits } from "../../src/runtimes/workflowInvocations.js"
-import { type Client, clientOf } from "./client.js"
-import { type Files, makeWorkspace } from "./workspaces.js"
+import { Effect, Exit, type Scope } from "effect"
+import { loadSettings } from "../../src/config/Settings.js"
+import type { RecordedEvent } from "../../src/events/Event.js"
+import { layer as inlineWriter } from "../../src/hub/inlineWriter.js"
+import { type HubHandle, type StartOptions, startHub } from "../../src/hub/startHub.js"
+import { offset } from "./stores.js"
 
-/** The built program of a worker: workers never run from source. */
-const workflowEntry = resolve(import.meta.dirname, "../../dist/bin/chunks/workflowWorker.js")
+/** Workers run the built code, as it is shipped. */
+const senseWorker = resolve(import.meta.dirname, "../../dist/bin/chunks/senseWorker.js")
 
-export interface TestHub extends Client {
-  readonly hub: HubHandle
-}
-
-export const bootHub = (workspace: string): Effect.Effect<TestHub, never, Scope.Scope> =>
+/** Starts a hub, and stops it in good order when the scope closes. */
+export const startTestHub = (
+  workspace: string,
+  options: StartOptions = {}
+): Effect.Effect<HubHandle, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { settings, config } = yield* loadWorkspace({
-      workspace,
-      environment: { MOUND_PORT: "0" }
-    })
-    const hub = yield* startHub(settings, "test", {
-      config,
-      writer: inlineWriter.layer,
-      workflowEntry,
-      workflowLimits: { ...defaultLimits, moderatorMs: 500, abortMs: 300 }
-    })
-    return { hub, ...clientOf(hub.url) }
+    const flags = { "http.port": "0", "hub.drain_timeout": "10s" }
+    const { settings } = yield* loadSettings({ workspace, environment: {}, flags })
+    const hub = yield* startHub(settings, "test", { writer: inlineWriter, senseWorker, ...options })
+    yield* Effect.addFinalizer((exit) =>
+      Exit.isInterrupted(exit)
+        ? Effect.void
+        : Effect.zipRight(
+            Effect.ignore(hub.stop({ force: true, reason: "test" })),
+            Effect.ignore(hub.stopped)
+          )
+    )
+    return hub
   }).pipe(Effect.orDie)
 
-/** One hub for all tests of a file, on a workspace with these files. */
-export const sharedHub = (files: Files): (() => TestHub) => {
-  const scope = Effect.runSync(Scope.make())
-  let hub: TestHub | undefined
-  beforeAll(async () => {
-    hub = await Effect.runPromise(Scope.extend(Effect.flatMap(makeWorkspace(files), bootHub), scope))
+/** All events of a hub's journal, or of one stream. */
+export const eventsOf = (hub: HubHandle, stream?: string): Effect.Effect<ReadonlyArray<RecordedEvent>> =>
+  Effect.map(Effect.orDie(hub.parts.journal.read(offset(0), 10_000)), (events) =>
+    events.filter((event) => stream === undefined || event.stream === stream)
+  )
+
+/** Completes with the first event that is meant, now or later. */
+export const awaitEvent = (
+  hub: HubHandle,
+  isMeant: (event: RecordedEvent) => boolean
+): Effect.Effect<RecordedEvent> =>
+  Effect.gen(function* () {
+    let cursor = offset(0)
+    for (;;) {
+      const page = yield* Effect.orDie(hub.parts.journal.read(cursor, 1_000))
+      const found = page.find(isMeant)
+      if (found) return found
+      cursor = page.at(-1)?.offset ?? cursor
+      yield* hub.parts.journal.awaitBeyond(cursor)
+    }
   })
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)), 30_000)
-  return () => hub as TestHub
-}
+
+/** The first event of a type in a sense's stream, after an offset. */
+export const awaitSense = (
+  hub: HubHandle,
+  sense: string,
+  type: string,
+  after = 0
+): Effect.Effect<RecordedEvent> =>
+  awaitEvent(hub, (event) => event.stream === `sense/${sense}` && event.type === type && event.offset > after)
+
+export const triggerSense = (hub: HubHandle, sense: string) =>
+  Effect.orDie(
+    hub.parts.system.send(
+      hub.parts.senseKind,
+      sense,
+      { type: "TriggerSense", cause: { kind: "manual" }, depth: 0 },
+      { by: "test" }
+    )
+  )

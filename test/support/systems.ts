@@ -29,6 +29,8 @@ export const sqliteJournalFor = (kinds: ReadonlyArray<ActorKind>, path: string) 
 
 export interface BootOptions extends Partial<ActorSystem.ActorSystemOptions> {
   readonly kinds: ReadonlyArray<ActorKind>
+  /** What is told to the actors before any of their invocations runs, as a hub does in its recovery. */
+  readonly recovering?: (system: ActorSystem.ActorSystem["Type"]) => Effect.Effect<void>
 }
 
 /** One life of an actor system over the journal in context: recovered and released. It ends with the scope. */
@@ -48,6 +50,7 @@ export const boot = (
     const system = yield* Effect.provide(ActorSystem.ActorSystem, context)
     const clock = yield* Effect.provide(HubClock.HubClock, context)
     yield* system.recover
+    yield* options.recovering?.(system) ?? Effect.void
     yield* system.release(clock.now())
     return system
   }).pipe(Effect.orDie)

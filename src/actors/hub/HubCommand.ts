@@ -34,6 +34,9 @@ export const HubCommand = Schema.Union(
   command("RecordDefect", hubFields.defect),
   command("ResumeWrites", hubFields.resumed),
   command("RecordRebuild", { ...hubFields.rebuilt, liveDigest: Schema.NullOr(Schema.String) }),
-  command("RecordRestore", hubFields.restored)
+  command("RecordRestore", hubFields.restored),
+  command("RecordConfig", hubFields.configLoaded),
+  command("RecordConfigReload", hubFields.configReloaded),
+  command("RecordConfigRejection", hubFields.configRejected)
 )
 export type HubCommand = typeof HubCommand.Type

@@ -67,6 +67,16 @@ const restored = {
   headHash: Schema.String
 }
 
+const configLoaded = {
+  hash: Schema.String,
+  senses: Schema.Array(Schema.String),
+  workflows: Schema.Array(Schema.String)
+}
+/** `senses/a`, `workflows/b`. */
+const names = Schema.Array(Schema.String)
+const configReloaded = { hash: Schema.String, added: names, removed: names, changed: names }
+const configRejected = { hash: Schema.String, errors: Schema.Array(Schema.Unknown) }
+
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
   started,
@@ -79,7 +89,10 @@ export const hubFields = {
   resumed,
   rebuilt,
   diverged,
-  restored
+  restored,
+  configLoaded,
+  configReloaded,
+  configRejected
 }
 
 export const HubEvent = Schema.Union(
@@ -107,7 +120,10 @@ export const HubEvent = Schema.Union(
   fact("JournalWritesResumed", resumed),
   fact("ProjectionRebuilt", rebuilt),
   fact("ProjectionDiverged", diverged),
-  fact("JournalRestored", restored)
+  fact("JournalRestored", restored),
+  fact("ConfigLoaded", configLoaded),
+  fact("ConfigReloaded", configReloaded),
+  fact("ConfigRejected", configRejected)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -130,5 +146,8 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   JournalWritesResumed: [],
   ProjectionRebuilt: [],
   ProjectionDiverged: [],
-  JournalRestored: []
+  JournalRestored: [],
+  ConfigLoaded: [],
+  ConfigReloaded: [],
+  ConfigRejected: []
 }

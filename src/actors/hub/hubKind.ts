@@ -60,7 +60,10 @@ export const makeHubKind = (world: HubWorld): HubKind => ({
     RecordDefect: ["DefectRecorded"],
     ResumeWrites: ["JournalWritesResumed"],
     RecordRebuild: ["ProjectionDiverged", "ProjectionRebuilt"],
-    RecordRestore: ["JournalRestored"]
+    RecordRestore: ["JournalRestored"],
+    RecordConfig: ["ConfigLoaded"],
+    RecordConfigReload: ["ConfigReloaded"],
+    RecordConfigRejection: ["ConfigRejected"]
   },
   startsWork: new Set(),
   decide: (state: HubState, command, context) => decideHub(state, command, context, world),
@@ -105,6 +108,12 @@ const decideHub = (
       return accept({ ...command, type: "JournalWritesResumed" })
     case "RecordRestore":
       return accept({ ...command, type: "JournalRestored" })
+    case "RecordConfig":
+      return accept({ ...command, type: "ConfigLoaded" })
+    case "RecordConfigReload":
+      return accept({ ...command, type: "ConfigReloaded" })
+    case "RecordConfigRejection":
+      return accept({ ...command, type: "ConfigRejected" })
     case "RecordRebuild": {
       const { type: _, liveDigest, ...rebuilt } = command
       const { name, offset, digest } = rebuilt

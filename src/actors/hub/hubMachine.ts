@@ -124,7 +124,10 @@ export const hubMachine = setup({
     JournalWritesResumed: { guard: "isUp", actions: "note" },
     ProjectionRebuilt: { guard: "isUp", actions: "note" },
     ProjectionDiverged: { guard: "isUp", actions: "note" },
-    JournalRestored: { actions: "note" }
+    JournalRestored: { actions: "note" },
+    ConfigLoaded: { guard: "isUp", actions: "note" },
+    ConfigReloaded: { guard: "isUp", actions: "note" },
+    ConfigRejected: { guard: "isUp", actions: "note" }
   },
   states: {
     stopped: {

@@ -7,11 +7,10 @@ import { idOf, kindOf, type Offset, type RecordedEvent } from "../../events/Even
 import type { JournalUnavailable } from "../../events/Journal.js"
 import type { ClaimCommand } from "../claim/ClaimCommand.js"
 import type { ClaimKind } from "../claim/claimKind.js"
-import type { Reaction, Reflex } from "../Reflex.js"
+import type { Reflex, ReflexCommand } from "../Reflex.js"
 import type { Output, RunCommand } from "./RunCommand.js"
 import type { RunEventOf } from "./RunEvent.js"
 import type { RunKind } from "./runKind.js"
-import { isOver } from "./runMachine.js"
 
 export interface OfferWorld {
   readonly runKind: RunKind
@@ -42,40 +41,56 @@ const offerOf = ({ stream }: RecordedEvent): Offer | undefined => {
   return runId === undefined ? undefined : { runId, round: Number(round), attempt: Number(attempt) }
 }
 
-const none = Effect.succeed([])
+const none: ReadonlyArray<ReflexCommand> = []
 
 export const roleOffers = (world: OfferWorld): Reflex => ({
   name: "roleOffers",
-  react: (event) => {
-    const { stream, type, state } = event
+  on: new Set([
+    "RoleOffered",
+    "RunCompleted",
+    "RunFailed",
+    "RunCrashed",
+    "RunInterrupted",
+    "RunKilled",
+    "ClaimGranted",
+    "ClaimTransferred",
+    "ClaimCompleted",
+    "ClaimFailed",
+    "ClaimExpired"
+  ]),
+  rule: (event) => {
+    const { stream, type } = event
     if (kindOf(stream) === "run") {
-      if (type === "RoleOffered") return deposit(world, event)
-      return isOver(state) ? takeBack(world, idOf(stream)) : none
+      return type === "RoleOffered" ? deposit(world, event) : takeBack(world, idOf(stream))
     }
     const offer = offerOf(event)
     return offer ? follow(world, event, offer) : none
   }
 })
 
-const toRun = ({ runKind }: OfferWorld, { runId }: Pick<Offer, "runId">, command: RunCommand): Reaction => ({
+const toRun = (
+  { runKind }: OfferWorld,
+  { runId }: Pick<Offer, "runId">,
+  command: RunCommand
+): ReflexCommand => ({
   kind: runKind,
   id: runId,
   command,
-  about: runId
+  target: `run/${runId}`
 })
 
-const toClaim = ({ claimKind }: OfferWorld, runId: string, id: string, command: ClaimCommand): Reaction => ({
+const toClaim = ({ claimKind }: OfferWorld, id: string, command: ClaimCommand): ReflexCommand => ({
   kind: claimKind,
   id,
   command,
-  about: runId
+  target: `claim/${id}:${command.type}`
 })
 
 const deposit = (world: OfferWorld, { stream, data }: RecordedEvent) => {
   const { round, attempt, claim, executor, ask } = data as unknown as RunEventOf<"RoleOffered">
   const runId = idOf(stream)
   if (executor.kind !== "open") return none
-  return Effect.map(world.runOf(runId), (run): ReadonlyArray<Reaction> => {
+  return Effect.map(world.runOf(runId), (run): ReadonlyArray<ReflexCommand> => {
     const command: ClaimCommand = {
       type: "DepositPheromone",
       record: {
@@ -94,11 +109,11 @@ const deposit = (world: OfferWorld, { stream, data }: RecordedEvent) => {
       },
       ...(executor.maxAttempts !== undefined && { maxAttempts: executor.maxAttempts })
     }
-    const refused: Reaction["refused"] = (reason) => {
+    const onRefused: NonNullable<ReflexCommand["onRefused"]> = (reason) => {
       const error = { message: `the role could not be offered: ${reason._tag}` }
       return toRun(world, { runId }, { type: "RecordRoleError", round, attempt, error, retryable: false })
     }
-    return [{ ...toClaim(world, runId, claim, command), refused }]
+    return [{ ...toClaim(world, claim, command), onRefused }]
   })
 }
 
@@ -107,9 +122,9 @@ const follow = (
   world: OfferWorld,
   { stream, type, data, state, offset }: RecordedEvent,
   offer: Offer
-): Effect.Effect<ReadonlyArray<Reaction>, JournalUnavailable> => {
+): ReturnType<Reflex["rule"]> => {
   const { round, attempt } = offer
-  const only = (command: RunCommand) => Effect.succeed([toRun(world, offer, command)])
+  const only = (command: RunCommand) => [toRun(world, offer, command)]
   const fail = (message: string) =>
     only({ type: "RecordRoleError", round, attempt, error: { message }, retryable: false })
   switch (type) {
@@ -152,7 +167,7 @@ const answerOf = ({ result, summary }: RecordedEvent["data"]) => {
 const takeBack = (world: OfferWorld, runId: string) =>
   Effect.map(world.offersOf(runId), (ids) =>
     ids.flatMap((id) => [
-      toClaim(world, runId, id, { type: "RevokeClaim", reason: "its run has ended" }),
-      toClaim(world, runId, id, { type: "EvaporatePheromone", reason: "its run has ended" })
+      toClaim(world, id, { type: "RevokeClaim", reason: "its run has ended" }),
+      toClaim(world, id, { type: "EvaporatePheromone", reason: "its run has ended" })
     ])
   )

@@ -1,14 +1,13 @@
 /** The reflexes between workflows and their runs (contracts: senses and workflows 3.4). */
 import { Effect } from "effect"
-import { idOf, kindOf } from "../../events/Event.js"
+import { idOf } from "../../events/Event.js"
 import type { JournalUnavailable } from "../../events/Journal.js"
-import type { Reaction, Reflex } from "../Reflex.js"
+import type { Reflex, ReflexCommand } from "../Reflex.js"
 import type { WorkflowCommand } from "../workflow/WorkflowCommand.js"
 import type { WorkflowEventOf } from "../workflow/WorkflowEvent.js"
 import type { WorkflowKind } from "../workflow/workflowKind.js"
 import type { RunCommand } from "./RunCommand.js"
 import type { RunKind } from "./runKind.js"
-import { isOver } from "./runMachine.js"
 
 interface Kinds {
   readonly workflowKind: WorkflowKind
@@ -17,36 +16,36 @@ interface Kinds {
 
 /** What a workflow decides about a run happens to the run: it starts, it is dropped, it is stopped by a change of the code. */
 export const admission = ({ runKind }: Kinds): Reflex => {
-  const toRun = (runId: string, command: RunCommand): Reaction => ({
+  const toRun = (runId: string, command: RunCommand): ReflexCommand => ({
     kind: runKind,
     id: runId,
     command,
-    about: runId
+    target: `run/${runId}`
   })
   return {
     name: "admission",
-    react: ({ stream, type, data }) => {
-      if (kindOf(stream) !== "workflow") return none
+    on: new Set(["RunDequeued", "RunEvicted", "RunWithdrawn", "WorkflowDrainEnded"]),
+    rule: ({ type, data }) => {
       const runId = data.runId as string
       switch (type) {
         case "RunDequeued":
-          return only(toRun(runId, { type: "StartRun" }))
+          return [toRun(runId, { type: "StartRun" })]
         case "RunEvicted":
-          return only(toRun(runId, { type: "DropRun", reason: "evicted", by: data.by as string }))
+          return [toRun(runId, { type: "DropRun", reason: "evicted", by: data.by as string })]
         case "RunWithdrawn":
           return data.reason === "workflow_removed"
-            ? only(toRun(runId, { type: "DropRun", reason: "workflow_removed" }))
-            : none
+            ? [toRun(runId, { type: "DropRun", reason: "workflow_removed" })]
+            : []
         case "WorkflowDrainEnded": {
           const { open, fate, reason } = data as unknown as WorkflowEventOf<"WorkflowDrainEnded">
           const stop: RunCommand =
             fate === "resume"
               ? { type: "SuspendRun", reason: "reload" }
               : { type: "InterruptRun", reason: reason === "removed" ? "workflow_removed" : "hot_reload" }
-          return Effect.succeed(open.map((each) => toRun(each, stop)))
+          return open.map((each) => toRun(each, stop))
         }
         default:
-          return none
+          return []
       }
     }
   }
@@ -58,16 +57,15 @@ export const slots = (
   workflowOf: (runId: string) => Effect.Effect<string, JournalUnavailable>
 ): Reflex => {
   /** Its workflow has gone in the meantime: it would wait for ever. */
-  const drop = (runId: string): Reaction => {
+  const drop = (runId: string): ReflexCommand => {
     const command: RunCommand = { type: "DropRun", reason: "workflow_removed" }
-    return { kind: runKind, id: runId, command, about: runId }
+    return { kind: runKind, id: runId, command, target: `run/${runId}` }
   }
   return {
     name: "slots",
-    react: ({ stream, type, state }) => {
+    on: new Set(["RunRequeued", "RunCompleted", "RunFailed", "RunCrashed", "RunInterrupted", "RunKilled"]),
+    rule: ({ stream, type, state }) => {
       const isResumed = type === "RunRequeued"
-      const isEnded = isOver(state) && type !== "RunDropped"
-      if (kindOf(stream) !== "run" || !(isResumed || isEnded)) return none
       const runId = idOf(stream)
       const command: WorkflowCommand = isResumed
         ? { type: "AdmitRun", runId }
@@ -77,13 +75,10 @@ export const slots = (
           kind: workflowKind,
           id: workflow,
           command,
-          about: runId,
-          ...(isResumed && { refused: () => drop(runId) })
+          target: `workflow/${workflow}`,
+          ...(isResumed && { onRefused: () => drop(runId) })
         }
       ])
     }
   }
 }
-
-const none = Effect.succeed([])
-const only = (reaction: Reaction) => Effect.succeed([reaction])

@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import type { ActorState } from "../../../src/actors/fold.js"
-import { follow, type Reflex } from "../../../src/actors/Reflex.js"
+import { type Reflex, runReflex } from "../../../src/actors/Reflex.js"
 import type { RunCommand } from "../../../src/actors/run/RunCommand.js"
 import { isOver } from "../../../src/actors/run/runMachine.js"
 import { admission, slots } from "../../../src/actors/run/runReflexes.js"
@@ -34,20 +34,22 @@ const race = (seed: number) =>
       })
 
       let seen = 0
+      /** Counts the events that a reflex has come to. */
       const watched = (reflex: Reflex): Reflex => ({
-        name: reflex.name,
-        react: (event) => {
+        ...reflex,
+        rule: (event) => {
           seen += 1
-          return reflex.react(event)
-        }
+          return reflex.on.has(event.type) ? reflex.rule(event) : []
+        },
+        on: { ...reflex.on, has: () => true } as unknown as Reflex["on"]
       })
-      const cursors = { load: () => Effect.succeed(0 as Offset), save: () => Effect.void }
+      const cursor = { read: () => 0 as Offset, save: () => {} }
       const reflexes = [
         admission({ workflowKind, runKind }),
         slots({ workflowKind, runKind }, () => Effect.succeed("tidy"))
       ]
       for (const reflex of reflexes)
-        yield* Effect.forkScoped(follow(watched(reflex), system, journal, cursors))
+        yield* Effect.forkScoped(runReflex(watched(reflex), { system, journal, cursor }))
       const settled = Effect.gen(function* () {
         for (;;) {
           const { offset } = yield* journal.head
