@@ -14,7 +14,8 @@ await build({
     journal: "dist/src/journal.js",
     // Beside the chunks, where the code that starts it looks for it.
     "chunks/writerThread": "dist/src/hub/writerThread.js",
-    "chunks/senseWorker": "dist/src/runtimes/senseWorker.js"
+    "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",
+    "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },
   outdir,
   bundle: true,

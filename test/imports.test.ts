@@ -26,7 +26,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   actors: ["events"],
   projections: ["events"],
   replay: ["events", "actors", "projections"],
-  runtimes: ["events", "actors"],
+  runtimes: ["config", "events", "actors"],
   http: ["events", "actors", "projections"],
   hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http"],
   cli: ["config", "events", "hub", "runtimes", "replay", "http", "version.js"],
@@ -42,7 +42,7 @@ const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^better-sqlite3|^jiti$|^node:child_process$/, /^runtimes\//],
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
-  [/^yaml$/, /^config\//],
+  [/^yaml$/, /^(config|projections)\//],
   [/^node:worker_threads$/, /^(hub|runtimes)\//]
 ]
 

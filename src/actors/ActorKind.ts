@@ -117,8 +117,12 @@ export interface ActorKind<
   wakes?(command: Command, state: ActorState): boolean
   /** Other actors whose state the decision needs. */
   reads?(command: Command): ReadonlyArray<StreamId>
-  /** The event of a deadline that came due, completed with what is known only then. */
-  complete?(state: ActorState, deadline: Deadline, context: DecideContext): EventShape
+  /** The event of a deadline that came due, completed with what is known only then, and whatever it brings about at once. */
+  complete?(
+    state: ActorState,
+    deadline: Deadline,
+    context: DecideContext
+  ): EventShape | ReadonlyArray<EventShape>
   /** How long after a restart a deadline of this state comes due at the earliest, ms. */
   graceMs?(state: ActorState): number
   /** Deadlines of this kind wait while the hub drains. */

@@ -24,7 +24,10 @@ export interface Reflex {
   readonly name: string
   /** Event types that it looks at: others are passed over unread. */
   readonly on: ReadonlySet<string>
-  readonly rule: (event: RecordedEvent) => ReadonlyArray<ReflexCommand>
+  /** Looks up nothing but what the event has settled: met again, it leads to the same commands. */
+  readonly rule: (
+    event: RecordedEvent
+  ) => ReadonlyArray<ReflexCommand> | Effect.Effect<ReadonlyArray<ReflexCommand>, JournalUnavailable>
 }
 
 export interface ReflexServices {
@@ -52,7 +55,8 @@ export const runReflex = (
     const save = Effect.ignore(Effect.try(() => cursor.save(done)))
     yield* Stream.runForEach(follow(journal, done), (event) =>
       Effect.gen(function* () {
-        const commands = reflex.on.has(event.type) ? reflex.rule(event) : []
+        const ruled = reflex.on.has(event.type) ? reflex.rule(event) : []
+        const commands = Effect.isEffect(ruled) ? yield* ruled : ruled
         yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command), {
           concurrency: "unbounded",
           discard: true

@@ -1,4 +1,4 @@
-/** What a verb says when it fails, and the exit code that scripts see: 1 refused or failed, 2 usage, 75 locked. */
+/** What a verb says when it fails, and the exit code that scripts see: 1 refused or failed, 2 usage, 75 locked; or a run's own. */
 import { Data } from "effect"
 
 export class CliFailure extends Data.TaggedError("CliFailure")<{
@@ -6,7 +6,7 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly tag: string
   readonly message: string
   readonly fix?: string | undefined
-  readonly exitCode: 1 | 2 | 75
+  readonly exitCode: number
   /** The reason's own fields, for `--json`. */
   readonly fields?: { readonly [name: string]: unknown }
 }> {}

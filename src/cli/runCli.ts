@@ -15,6 +15,7 @@ const groups = {
   sense: () => import("./sense.js").then(({ sense }) => sense),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
+  workflow: () => import("./workflow.js").then(({ workflow }) => workflow),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }
 type Group = keyof typeof groups

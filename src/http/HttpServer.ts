@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { Effect, FiberId, Runtime, Schema } from "effect"
 import type { HubState } from "../actors/hub/hubKind.js"
-import type { Offset, RecordedEvent } from "../events/Event.js"
+import { makeStreamId, type Offset, type RecordedEvent, type Version } from "../events/Event.js"
 import type { Journal, JournalUnavailable } from "../events/Journal.js"
 import type { Access, Denied } from "./Access.js"
 import type { BlobRoutes } from "./blobRoutes.js"
@@ -130,6 +130,10 @@ const answer = (
       return void sendText(response, 200, docsPage(), { "Content-Type": "text/html; charset=utf-8" })
     if (path === "/openapi.json") return void sendJson(response, 200, openApiJson())
     if (path === "/stream") return followClaims(services, followers, request, response)
+    const runId = runEvents.exec(path)?.[1]
+    if (runId !== undefined && wantsEventStream(request, target)) {
+      return followRun(services, followers, request, response, runId)
+    }
   }
   if (path === "/journal") {
     const refused = checkJournalId(services.journal.journalId, request, response)
@@ -218,6 +222,32 @@ const followClaims = (
     yield* followAs(services, followers, response, { after, greeting, frame: claimFrame })
   }).pipe(Effect.catchAll(() => Effect.sync(() => sendText(response, 503, "read-only"))))
 
+/** A run's events from its first one on, and then live. */
+const followRun = (
+  services: HttpServices,
+  followers: Set<ServerResponse>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  runId: string
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const stream = makeStreamId("run", runId)
+    const [first] = yield* services.journal.readStreams([{ stream, after: 0 as Version }], 1)
+    if (!first) return sendFailure(response, { _tag: "UnknownRun", runId })
+    const { offset: head } = yield* services.journal.head
+    const after = lastEventId(request) ?? first.offset - 1
+    if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
+    const frame = (event: RecordedEvent) => (event.stream === stream ? toJsonFrame(event) : undefined)
+    yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
+  }).pipe(
+    Effect.catchAll(({ reason, detail }) =>
+      Effect.sync(() => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
+    )
+  )
+
+const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
+const toJsonFrame = ({ offset, json }: RecordedEvent): string => `id: ${offset}\ndata: ${json}\n\n`
+
 /** Every event as it is recorded, after an offset and then live. */
 const followJournal = (
   services: HttpServices,
@@ -238,7 +268,7 @@ const followJournal = (
     }
     if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
     const frame = (event: RecordedEvent) =>
-      stream === null || event.stream === stream ? `id: ${event.offset}\ndata: ${event.json}\n\n` : undefined
+      stream === null || event.stream === stream ? toJsonFrame(event) : undefined
     yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
   }).pipe(
     Effect.catchAll(({ reason, detail }) =>

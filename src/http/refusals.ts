@@ -8,7 +8,9 @@ import {
   type SystemReason,
   systemExplanations
 } from "../actors/Refused.js"
+import { type RunReason, runExplanations } from "../actors/run/RunRefusal.js"
 import { type SenseReason, senseExplanations } from "../actors/sense/SenseRefusal.js"
+import { type WorkflowReason, workflowExplanations } from "../actors/workflow/WorkflowRefusal.js"
 import type { Failure } from "./api.js"
 
 /** Reasons of the reading routes, which are no commands. */
@@ -22,7 +24,14 @@ export type QueryReason =
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
   | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
 
-export type AnyReason = SystemReason | ClaimReason | HubReason | SenseReason | QueryReason
+export type AnyReason =
+  | SystemReason
+  | ClaimReason
+  | HubReason
+  | SenseReason
+  | RunReason
+  | WorkflowReason
+  | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
   OffsetAhead: ({ head }) => ({
@@ -54,6 +63,8 @@ const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
   ...claimExplanations,
   ...hubExplanations,
+  ...runExplanations,
+  ...workflowExplanations,
   ...senseExplanations,
   ...queryExplanations
 }
@@ -67,6 +78,8 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   StaleToken: 403,
   UnknownClaim: 404,
   UnknownProjection: 404,
+  UnknownRun: 404,
+  UnknownWorkflow: 404,
   UnknownSense: 404,
   UnknownBlob: 404,
   AlreadyClaimed: 409,
@@ -87,6 +100,8 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  AlreadyEnded: 409,
+  NotResumable: 409,
   BlobCorrupt: 409,
   SenseBroken: 409,
   CircuitOpen: 409,

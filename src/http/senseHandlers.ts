@@ -12,6 +12,7 @@ import {
   type StoredSignal
 } from "../projections/senseQueries.js"
 import type { Clockwork } from "./asOf.js"
+import { causalDepth } from "./causalDepth.js"
 import { refusal } from "./refusals.js"
 import type { SenseRow } from "./senseApi.js"
 import type { CallFailure, Handlers } from "./serve.js"
@@ -52,9 +53,10 @@ export const makeSenseHandlers = (services: SenseServices): SenseHandlers => {
       Effect.flatMap(findSense(projector.read, name), (row) =>
         row ? Effect.succeed(toRow(row)) : refusal({ _tag: "UnknownSense", name })
       ),
-    triggerSense: ({ path: { name }, urlParams: { wait = 0 }, commandId }) =>
+    triggerSense: ({ path: { name }, urlParams: { wait = 0 }, commandId, header }) =>
       Effect.gen(function* () {
-        const command = { type: "TriggerSense", cause: { kind: "manual" }, depth: 0 } as const
+        const depth = yield* causalDepth(projector.read, header("mound-cause"))
+        const command = { type: "TriggerSense", cause: { kind: "manual" }, depth } as const
         const { events, state } = yield* system.send(kind, name, command, { by: "operator", commandId })
         const triggered = events[0] as RecordedEvent
         if (wait > 0) {

@@ -13,7 +13,7 @@ import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { parseJson } from "./json.js"
 import { type AnyReason, refusal } from "./refusals.js"
-import { discardBody, sendFailure, sendJson } from "./respond.js"
+import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 
 type Groups = typeof api extends HttpApi.HttpApi<infer _Id, infer Each, infer _Error, infer _R> ? Each : never
 type Endpoints = HttpApiGroup.HttpApiGroup.Endpoints<Groups>
@@ -25,6 +25,13 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   readonly urlParams: HttpApiEndpoint.HttpApiEndpoint.UrlParams<Endpoint>
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
+  /** A header, in lower case, that is sent once. */
+  readonly header: (name: string) => string | undefined
+}
+
+/** An answer that is for people to read, where an endpoint has one beside its JSON. */
+export class PlainText {
+  constructor(readonly text: string) {}
 }
 
 export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
@@ -33,7 +40,7 @@ export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
 export type Handlers = {
   readonly [Endpoint in Endpoints as Endpoint["name"]]: (
     call: Call<Endpoint>
-  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>, CallFailure>
+  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint> | PlainText, CallFailure>
 }
 
 type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect<unknown, CallFailure>
@@ -80,11 +87,17 @@ export const makeApiServer = (
       if (!route) return undefined
       return callOf(route, request, segments, query, options.maxBodyBytes).pipe(
         Effect.flatMap(route.answer),
-        Effect.flatMap((answer) =>
-          Effect.map(route.encode(answer), (body) => ({ body, status: route.statusOf(answer) }))
-        ),
+        Effect.flatMap((answer) => {
+          const status = route.statusOf(answer)
+          return answer instanceof PlainText
+            ? Effect.succeed({ status, body: answer })
+            : Effect.map(route.encode(answer), (body) => ({ status, body }))
+        }),
         Effect.matchCause({
-          onSuccess: ({ body, status }) => sendJson(response, status, body),
+          onSuccess: ({ status, body }) =>
+            body instanceof PlainText
+              ? sendText(response, status, body.text)
+              : sendJson(response, status, body),
           onFailure: (cause) => {
             if (response.headersSent || Cause.isInterruptedOnly(cause)) return
             discardBody(request, response)
@@ -165,7 +178,11 @@ const callOf = (
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
-    return { path, urlParams, payload, commandId } as Call<never>
+    const header = (name: string) => {
+      const value = request.headers[name]
+      return typeof value === "string" ? value : undefined
+    }
+    return { path, urlParams, payload, commandId, header } as Call<never>
   })
 
 /** Decoded exactly once: an id may hold any character, also a percent sign or a slash. */

@@ -1,5 +1,5 @@
 /**
- * The configuration that a running hub goes by. It is read at start, put to the senses before anything runs, and read again when asked
+ * The configuration that a running hub goes by. It is read at start, put to senses and workflows before anything runs, and read again when asked
  * or when its file has changed; one that is refused leaves the old one in force (contracts: senses and workflows 6).
  */
 import { Effect } from "effect"
@@ -28,6 +28,8 @@ export interface ConfigurationServices {
   readonly read: ReadRows
   readonly hubKind: HubKind
   readonly senseKind: SenseKind
+  /** Has the workflows be as configured. */
+  readonly applyWorkflows: (config: WorkspaceConfig) => Effect.Effect<void>
 }
 
 /** What is in force, for those who are made before the hub is. */
@@ -48,7 +50,7 @@ export type Configuration = Effect.Effect.Success<ReturnType<typeof makeConfigur
 export const makeConfiguration = (
   workspace: string,
   current: CurrentConfig,
-  { system, read, hubKind, senseKind }: ConfigurationServices
+  { system, read, hubKind, senseKind, applyWorkflows }: ConfigurationServices
 ) =>
   Effect.gen(function* () {
     const oneAtATime = yield* Effect.makeSemaphore(1)
@@ -105,6 +107,7 @@ export const makeConfiguration = (
         ({ name }) => tell(name, { type: "RemoveSense" })
       )
       yield* inTurn(after.senses, register)
+      yield* applyWorkflows(after)
       return reloaded
     }).pipe(oneAtATime.withPermits(1))
 

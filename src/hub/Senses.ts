@@ -44,6 +44,8 @@ export interface SensesServices {
   readonly watch: boolean
   /** Who takes launches; without it they wait in the journal. */
   readonly launches?: LaunchPort | undefined
+  /** A workflow's code has changed. */
+  readonly reloadWorkflow: (workflow: string) => Effect.Effect<void>
 }
 
 export interface Senses {
@@ -96,33 +98,49 @@ const toSignal = ({ payload, at, offset }: { payload: string; at: number; offset
   offset
 })
 
-/** Looks at the configuration and at every sense's code once files have settled; what has the same bytes is left alone. */
+/** A module's folder, and what to do when its code is another. */
+interface Watched {
+  readonly folder: string
+  readonly changed: Effect.Effect<void>
+}
+
+/** Looks at the configuration and at the code of every sense and workflow once files have settled; what has the same bytes is left alone. */
 const watch = (
-  { settings: { workspace }, configuration, system, kind }: SensesServices,
+  { settings: { workspace }, configuration, system, kind, reloadWorkflow }: SensesServices,
   groups: SenseGroups
 ): Effect.Effect<never, never, Scope.Scope> => {
-  const folderOf = (sense: string) => join(workspace, "senses", sense)
-  const senses = () => configuration.current().config.senses.map(({ name }) => name)
-  const hashes = new Map(senses().map((sense) => [sense, hashModule(workspace, folderOf(sense))]))
+  // One that is kept out of its group by its circuit hears of it too.
+  const reloadSense = (sense: string) =>
+    Effect.zipRight(groups.changed(sense), closeCircuit(system, kind, sense))
+  const modules = (): ReadonlyArray<Watched> => {
+    const { senses, workflows } = configuration.current().config
+    return [
+      ...senses.map(({ name }) => ({ folder: join(workspace, "senses", name), changed: reloadSense(name) })),
+      ...workflows.map(({ name }) => ({
+        folder: join(workspace, "workflows", name),
+        changed: reloadWorkflow(name)
+      }))
+    ]
+  }
+  const hashes = new Map(modules().map(({ folder }) => [folder, hashModule(workspace, folder)]))
   const folders = () => [
     workspace,
     ...["senses", "workflows"].map((section) => join(workspace, section)),
-    ...senses().flatMap((sense) => foldersIn(folderOf(sense))),
-    ...senses().flatMap((sense) => moduleFiles(workspace, folderOf(sense)).map(dirname))
+    ...modules().flatMap(({ folder }) => foldersIn(folder)),
+    ...modules().flatMap(({ folder }) => moduleFiles(workspace, folder).map(dirname))
   ]
-  const reload = (sense: string) =>
+  const reload = ({ folder, changed }: Watched) =>
     Effect.suspend(() => {
-      const hash = hashModule(workspace, folderOf(sense))
-      if (hashes.get(sense) === hash) return Effect.void
-      hashes.set(sense, hash)
-      // One that is kept out of its group by its circuit hears of it too.
-      return Effect.zipRight(groups.changed(sense), closeCircuit(system, kind, sense))
+      const hash = hashModule(workspace, folder)
+      if (hashes.get(folder) === hash) return Effect.void
+      hashes.set(folder, hash)
+      return changed
     })
   return watchFolders(
     folders,
     Effect.zipRight(
       Effect.ignore(configuration.reload),
-      Effect.suspend(() => Effect.forEach(senses(), reload, { discard: true }))
+      Effect.suspend(() => Effect.forEach(modules(), reload, { discard: true }))
     )
   )
 }

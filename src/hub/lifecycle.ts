@@ -51,12 +51,13 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, projector, clock, senses }: Boot, call: InvocationCall) =>
+const recover = ({ system, claimKind, projector, clock, senses, runs }: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     yield* senses.recover
+    yield* runs.takeUp
     const recovered: HubCommand = {
       type: "CompleteRecovery",
       streams,
@@ -92,12 +93,13 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
     }
   })
 
-/** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper, senses }: Boot): Effect.Effect<void> =>
+/** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
+const serve = ({ system, clock, hubKind, hub, sweeper, senses, runs }: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
+    yield* runs.serve
     yield* sweeper.schedule
   }).pipe(Effect.scoped)
 

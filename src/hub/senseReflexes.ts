@@ -1,4 +1,5 @@
 /** What follows from what senses say: signals trigger those who listen, launches start runs (contracts: senses and workflows 3.4). */
+import { Effect } from "effect"
 import type { ActorKind, CommandShape } from "../actors/ActorKind.js"
 import type { Reflex, ReflexCommand } from "../actors/Reflex.js"
 import type { SenseKind } from "../actors/sense/decideSense.js"
@@ -33,7 +34,7 @@ export interface LaunchRequest {
 /** The kind that takes launches, and its command for one. */
 export interface LaunchPort {
   readonly kind: ActorKind
-  readonly request: (launch: LaunchRequest) => CommandShape
+  readonly request: (launch: LaunchRequest) => Effect.Effect<CommandShape>
 }
 
 /** A launch that is refused for good is recorded with the sense that wanted it. */
@@ -51,11 +52,11 @@ export const launchReflex = (senseKind: SenseKind, port: LaunchPort): Reflex => 
       depth
     }
     const text = `${workflow}|${maxRounds}|${prompt}`.slice(0, maxText)
-    return [
+    return Effect.map(port.request(launch), (command) => [
       {
         kind: port.kind,
         id: workflow,
-        command: port.request(launch),
+        command,
         target: workflow,
         onRefused: ({ _tag }) => ({
           kind: senseKind as ActorKind,
@@ -64,7 +65,7 @@ export const launchReflex = (senseKind: SenseKind, port: LaunchPort): Reflex => 
           target: `${sense}:rejected`
         })
       }
-    ]
+    ])
   }
 })
 

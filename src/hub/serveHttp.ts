@@ -1,8 +1,7 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
-import { join } from "node:path"
 import { Effect } from "effect"
 import { Refused } from "../actors/Refused.js"
-import { makeBlobs } from "../events/Blobs.js"
+import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeBlobRoutes } from "../http/blobRoutes.js"
@@ -10,8 +9,10 @@ import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
+import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
+import { toOutput } from "../runtimes/recordable.js"
 import type { HubParts } from "./HubParts.js"
 
 export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
@@ -42,6 +43,21 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       hub,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
+    }),
+    ...makeRunHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      workflowKind: parts.workflowKind,
+      runKind: parts.runKind,
+      blobs: parts.blobs,
+      reload: (workflow) => parts.runs.reload(workflow, "operator"),
+      keepOutput: (content, meta) =>
+        Effect.mapError(
+          toOutput(parts.blobs, content, meta),
+          ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
+        )
     })
   }
   const index = claimKind.index
@@ -63,7 +79,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
-    blobs: makeBlobRoutes(makeBlobs(join(settings.stateDir, "blobs")), settings["http.max_body"]),
+    blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),
     journal,
     hub,
     isWritable: () => system.outage() === undefined,

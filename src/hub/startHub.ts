@@ -4,6 +4,7 @@
  */
 import { join } from "node:path"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
+import type { ActorKind } from "../actors/ActorKind.js"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
@@ -11,12 +12,14 @@ import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import { makeRunId } from "../actors/run/makeRunId.js"
 import type { Change } from "../actors/Turn.js"
 import type { ConfigInvalid } from "../config/ConfigProblem.js"
 import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
+import { makeBlobs } from "../events/Blobs.js"
 import type { Offset } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
@@ -29,9 +32,10 @@ import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
-import { senseWorkerEntry } from "../runtimes/entries.js"
+import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
 import { makeWorkers } from "../runtimes/Workers.js"
+import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { bind } from "./bind.js"
 import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
@@ -42,6 +46,7 @@ import { type Boot, makeInvocations } from "./lifecycle.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
+import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
 import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
   JournalCorrupt,
@@ -94,6 +99,10 @@ export interface StartOptions {
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
   /** The file that a group of senses runs in its process. */
   readonly senseWorker?: string
+  /** The file that a workflow's worker runs. */
+  readonly workflowWorker?: string
+  /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
+  readonly workflowLimits?: WorkflowLimits
   /** Whether changed files are noticed; by default they are. */
   readonly watch?: boolean
 }
@@ -106,6 +115,8 @@ export const startHub = (
     writer = ThreadedWriter.layer,
     onBound = () => Effect.void,
     senseWorker = senseWorkerEntry,
+    workflowWorker = workflowWorkerEntry,
+    workflowLimits = defaultLimits,
     watch = true
   }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
@@ -130,9 +141,16 @@ export const startHub = (
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
     })
+    let runs: Runs | undefined
+    const theRuns = (): Runs => runs as Runs
+    const runKinds = makeRunKinds(
+      () => theRuns().runtime,
+      () => observed.hub().name.startsWith("draining.")
+    )
+    const { workflowKind, runKind } = runKinds
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
-      activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
+      activeWork: () => ({ claims: claimKind.index.leased(), runs: runKinds.index.running() }),
       outstanding: () =>
         theBoot()
           .system.running()
@@ -144,10 +162,13 @@ export const startHub = (
 
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind, senseKind],
+      kinds: [hubKind, claimKind, senseKind, workflowKind, runKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
-      onCommitted: (changes) => observed.committed(hubKind, changes),
+      onCommitted: (changes) => {
+        observed.committed(hubKind, changes)
+        theRuns().observe(changes)
+      },
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
       resume: ({ reason, since, refused }) => ({
@@ -162,13 +183,27 @@ export const startHub = (
       system,
       read: projector.read,
       hubKind,
-      senseKind
+      senseKind,
+      applyWorkflows: (changed) => theRuns().apply(changed)
     })
     const workers = makeWorkers({
       journalId: services.journal.journalId,
       workspace: settings.workspace,
       environment,
       log: new WorkerLog(join(stateDir, "workers.log"), { now: clock.now })
+    })
+    const blobs = makeBlobs(join(stateDir, "blobs"))
+    runs = yield* makeRuns({
+      ...services,
+      ...runKinds,
+      claimKind,
+      blobs,
+      workers,
+      settings,
+      config: () => config.get().config,
+      now: clock.now,
+      entry: workflowWorker,
+      limits: workflowLimits
     })
     const senses = yield* makeSenses({
       ...services,
@@ -178,7 +213,13 @@ export const startHub = (
       configuration,
       workers,
       entry: senseWorker,
-      watch
+      watch,
+      launches: {
+        kind: workflowKind as ActorKind,
+        request: (launch) =>
+          Effect.map(makeRunId(clock.now()), (runId) => ({ type: "RequestRun", runId, ...launch }))
+      },
+      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
     })
     const parts: HubParts = {
       ...services,
@@ -188,6 +229,10 @@ export const startHub = (
       configuration,
       claimKind,
       hubKind,
+      workflowKind,
+      runKind,
+      runs,
+      blobs,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),

@@ -5,6 +5,12 @@
 import { makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
 import { clearedBySense, raisedBySense } from "./senseHealth.js"
+import {
+  clearedByWorkflow,
+  raisedByWorkflow,
+  streamOfReason,
+  component as workflows
+} from "./workflowHealth.js"
 
 const minuteMs = 60_000
 
@@ -29,7 +35,7 @@ const quarantined = { component: "actors", reason: "quarantined", subject: "" }
 /** The reason that an event raises. */
 const raised = (event: RecordedEvent): Raised | undefined => {
   const { type, data, stream } = event
-  if (stream !== "hub") return raisedBySense(event)
+  if (stream !== "hub") return raisedBySense(event) ?? raisedByWorkflow(event)
   switch (type) {
     case "ConfigRejected": {
       const errors = data.errors as ReadonlyArray<unknown>
@@ -94,7 +100,7 @@ const raised = (event: RecordedEvent): Raised | undefined => {
 /** Keys of the reasons that an event may raise or clear. */
 const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   const reason = raised(event)
-  const cleared = clearedBySense(event)
+  const cleared = [...clearedBySense(event), ...clearedByWorkflow(event)]
   if (reason || cleared.length > 0) return [...(reason ? [reason] : []), ...cleared].map(keyOf)
   if (event.type === "ConfigLoaded" || event.type === "ConfigReloaded") {
     return [keyOf({ component: "config", reason: "rejected", subject: "" })]
@@ -123,8 +129,9 @@ export const health: Projection = {
   indexes: [],
   keys: keysOf,
   streamOf: (key) => {
-    const [component, , subject] = key.split("/")
-    return component === "senses" ? makeStreamId("sense", subject ?? "") : makeStreamId("hub", "")
+    const [component, reason = "", subject = ""] = key.split("/")
+    if (component === workflows) return streamOfReason(reason, subject)
+    return component === "senses" ? makeStreamId("sense", subject) : makeStreamId("hub", "")
   },
   reduce: (row, event, key): Row | undefined => {
     const reason = raised(event)

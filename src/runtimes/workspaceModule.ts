@@ -20,4 +20,13 @@ export const parseSenseWorkflowDirective = (text: string): Directive | null => {
 export const routeSenseComputeOutput = (answer: unknown): RoutedAnswer => routeAnswer(answer)
 
 export type { SenseContext } from "./SenseContext.js"
+export type {
+  Moderator,
+  Role,
+  RoleAnswer,
+  RoleContext,
+  StartFrame,
+  StepFrame,
+  Thread
+} from "./WorkflowContext.js"
 export type { Directive, RoutedAnswer }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { type Reflex, runReflex } from "../../src/actors/Reflex.js"
 import { fileCursor } from "../../src/events/Cursor.js"
-import { idOf } from "../../src/events/Event.js"
+import { idOf, type RecordedEvent } from "../../src/events/Event.js"
 import { Journal } from "../../src/events/Journal.js"
 import { makeJobKind } from "../support/jobKind.js"
 import { offset, temporaryFolder } from "../support/stores.js"
@@ -12,13 +12,13 @@ import { boot, memoryJournalFor, turns } from "../support/systems.js"
 const kind = makeJobKind()
 
 /** A job that finished starts the one that is named after it. */
-const chain: Reflex = {
+const chain = {
   name: "chain",
   on: new Set(["JobFinished"]),
-  rule: ({ stream }) => [
+  rule: ({ stream }: RecordedEvent) => [
     { kind, id: `${idOf(stream)}x`, command: { type: "Start", n: 1 } as never, target: `${idOf(stream)}x` }
   ]
-}
+} satisfies Reflex
 
 const summary = Effect.map(
   Effect.flatMap(Journal, (journal) => journal.read(offset(0), 100)),
@@ -87,7 +87,7 @@ describe("a reflex", () => {
           chain.rule(event).map((each) => ({
             ...each,
             command: { type: "Finish" } as never,
-            onRefused: (reason) => {
+            onRefused: (reason: { readonly _tag: string }) => {
               reasons.push(reason._tag)
               return { ...each, target: "instead" }
             }

@@ -8,7 +8,8 @@ import { type HubHandle, type StartOptions, startHub } from "../../src/hub/start
 import { offset } from "./stores.js"
 
 /** Workers run the built code, as it is shipped. */
-const senseWorker = resolve(import.meta.dirname, "../../dist/bin/chunks/senseWorker.js")
+const workerIn = (name: string) => resolve(import.meta.dirname, `../../dist/bin/chunks/${name}.js`)
+const workers = { senseWorker: workerIn("senseWorker"), workflowWorker: workerIn("workflowWorker") }
 
 /** Starts a hub, and stops it in good order when the scope closes. */
 export const startTestHub = (
@@ -18,7 +19,7 @@ export const startTestHub = (
   Effect.gen(function* () {
     const flags = { "http.port": "0", "hub.drain_timeout": "10s" }
     const { settings } = yield* loadSettings({ workspace, environment: {}, flags })
-    const hub = yield* startHub(settings, "test", { writer: inlineWriter, senseWorker, ...options })
+    const hub = yield* startHub(settings, "test", { writer: inlineWriter, ...workers, ...options })
     yield* Effect.addFinalizer((exit) =>
       Exit.isInterrupted(exit)
         ? Effect.void

@@ -3,7 +3,8 @@ import { execFile } from "node:child_process"
 import { resolve } from "node:path"
 import { Effect } from "effect"
 
-const binary = resolve(import.meta.dirname, "../../dist/bin/mound.js")
+/** The same from the sources and from their build. */
+const binary = resolve(import.meta.dirname.replace(/\/dist\/test\//, "/test/"), "../../dist/bin/mound.js")
 
 export interface Ran {
   readonly code: number
