@@ -11,6 +11,7 @@ import type { Offset } from "../events/Event.js"
 import { Pulse } from "./Pulse.js"
 import type { ComputeReport, ComputeRequest } from "./SenseGroups.js"
 import type { FromSenseWorker, ToSenseWorker } from "./senseProtocol.js"
+import { type LoadReport, toLoadCommand, toReport } from "./senseReports.js"
 import type { Worker, WorkerExit } from "./Worker.js"
 
 type SenseWorker = Worker<ToSenseWorker, FromSenseWorker>
@@ -40,7 +41,6 @@ interface Running {
 }
 
 type Loss = Extract<SenseCommand, { readonly type: "RecordSenseLoss" }>
-type LoadReport = Extract<FromSenseWorker, { readonly type: "Loaded" | "LoadFailed" }>
 
 /** Members of one moment come together before the process is forked, and changes of one moment make one restart. */
 const settleMs = 50
@@ -293,25 +293,3 @@ export class SenseGroup {
     return Effect.ignore(member.call.send(command))
   }
 }
-
-const toReport = (
-  message: Extract<FromSenseWorker, { readonly type: "Answered" | "Failed" }>
-): ComputeReport => {
-  const { durationMs } = message
-  return message.type === "Failed"
-    ? { _tag: "Failed", error: message.error, durationMs }
-    : {
-        _tag: "Answered",
-        answer: message.answer,
-        durationMs,
-        ...(Object.hasOwn(message, "state") && { state: message.state })
-      }
-}
-
-const toLoadCommand = ({ workerId, pid, pidStartedAt }: SenseWorker, report: LoadReport): SenseCommand =>
-  report.type === "Loaded"
-    ? {
-        type: "RecordSenseLoad",
-        loaded: { workerId, pid, pidStartedAt, hash: report.hash, migrations: report.migrations }
-      }
-    : { type: "RecordSenseLoad", error: report.error }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -34,6 +34,31 @@ describe("mound init", () => {
       expect(stdout).not.toContain("mound.yaml")
       expect(stderr).toContain("mound.yaml is there already")
       expect(readFileSync(join(folder, "mound.yaml"), "utf8")).toBe("# mine")
+    })
+  )
+})
+
+describe("mound init --example", () => {
+  it.scopedLive("copies the example that comes with Mound, and it validates", () =>
+    Effect.gen(function* () {
+      const folder = yield* makeWorkspace({})
+      const made = yield* mound(folder, "init", "guard", "--example", "scratch-guard")
+      expect(made.stdout.split("\n")).toContain("senses/disk-usage/migrations/001-samples.sql")
+      const checked = yield* mound(join(folder, "guard"), "validate")
+      expect(checked).toMatchObject({ code: 0, stdout: "ok: 3 senses, 3 reflexes, 2 workflows\n" })
+    })
+  )
+})
+
+describe("mound dev", () => {
+  it.scopedLive("with a configuration that is refused exits 2, with every error, and makes nothing", () =>
+    Effect.gen(function* () {
+      const folder = yield* makeWorkspace({ "mound.yaml": "senses: { a: { throttle: 5 } }\nmax_rounds: 0" })
+      const { code, stderr } = yield* mound(folder, "dev", "--port", "0")
+      expect(code).toBe(2)
+      expect(stderr).toContain("mound.yaml:1:16 senses.a.throttle bad_duration")
+      expect(stderr).toContain("mound.yaml:2:1 max_rounds out_of_range")
+      expect(readdirSync(folder)).toEqual(["mound.yaml"])
     })
   )
 })

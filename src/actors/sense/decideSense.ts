@@ -9,7 +9,7 @@ import { addLoss, opensCircuit } from "../losses.js"
 import { type Answer, maxDepth, type SenseCommand } from "./SenseCommand.js"
 import type { SenseCause, SenseEvent, SenseSettings } from "./SenseEvent.js"
 import type { SenseReason } from "./SenseRefusal.js"
-import { dueAtFrom, type SenseContext, type Trigger } from "./senseMachine.js"
+import { dueAtFrom, type SenseContext, type Trigger } from "./senseContext.js"
 
 export type SenseState = ActorState & { readonly context: SenseContext }
 export type SenseKind = ActorKind<SenseCommand, SenseReason>
