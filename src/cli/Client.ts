@@ -24,7 +24,7 @@ const notRunning = (message: string) =>
   new CliFailure({ tag: "HubNotRunning", message, fix: "start it: mound dev", exitCode: 1 })
 
 /** Where the hub is: named, or found in the workspace. */
-const target = ({ workspace, url }: ConnectionOptions) =>
+export const target = ({ workspace, url }: ConnectionOptions) =>
   Effect.gen(function* () {
     const token = environment.MOUND_TOKEN?.trim() || undefined
     const named = Option.getOrUndefined(url) ?? (environment.MOUND_URL?.trim() || undefined)

@@ -11,6 +11,7 @@ const groups = {
   dev: () => import("./dev.js").then(({ dev }) => dev),
   init: () => import("./init.js").then(({ init }) => init),
   validate: () => import("./validate.js").then(({ validate }) => validate),
+  blob: () => import("./blob.js").then(({ blob }) => blob),
   sense: () => import("./sense.js").then(({ sense }) => sense),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),

@@ -10,6 +10,7 @@ import type { HubState } from "../actors/hub/hubKind.js"
 import { makeStreamId, type Offset, type RecordedEvent, type Version } from "../events/Event.js"
 import type { Journal, JournalUnavailable } from "../events/Journal.js"
 import type { Access, Denied } from "./Access.js"
+import type { BlobRoutes } from "./blobRoutes.js"
 import { claimFrame, toFrame } from "./claimFrames.js"
 import { docsPage, openApiJson } from "./docs.js"
 import { type FollowOptions, follow } from "./follow.js"
@@ -31,6 +32,7 @@ export interface HttpServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  readonly blobs: BlobRoutes
   readonly journal: Journal["Type"]
   readonly hub: () => HubState
   /** Whether the journal takes writes. */
@@ -142,6 +144,7 @@ const answer = (
   }
   return (
     services.ledger(request, response, path) ??
+    services.blobs(request, response, path) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
   )

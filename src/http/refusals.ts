@@ -20,6 +20,7 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | { readonly _tag: "UnknownBlob"; readonly sha256: string }
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
   | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
 
@@ -47,6 +48,7 @@ const queryExplanations: Explanations<QueryReason> = {
     fix: "wait for it to end"
   }),
   TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  UnknownBlob: ({ sha256 }) => ({ message: `there is no blob ${sha256}` }),
   BlobCorrupt: ({ sha256, problem }) => ({
     message: `the blob ${sha256} cannot be shown: ${problem}`,
     fix: "write the right bytes again, or restore the file from a backup"
@@ -79,6 +81,7 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   UnknownRun: 404,
   UnknownWorkflow: 404,
   UnknownSense: 404,
+  UnknownBlob: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,

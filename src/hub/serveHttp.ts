@@ -4,6 +4,7 @@ import { Refused } from "../actors/Refused.js"
 import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
+import { makeBlobRoutes } from "../http/blobRoutes.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
@@ -78,6 +79,7 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
+    blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),
     journal,
     hub,
     isWritable: () => system.outage() === undefined,

@@ -5,7 +5,7 @@ import Database from "better-sqlite3"
 import { Effect } from "effect"
 import type { RecordedEvent } from "../../src/events/Event.js"
 import { awaitSense, eventsOf, startTestHub, triggerSense } from "../support/hubs.js"
-import { isRunning } from "../support/processes.js"
+import { eventually, isRunning } from "../support/processes.js"
 import { makeWorkspace, writeFiles } from "../support/workspaces.js"
 
 const dataOf = (event: RecordedEvent | undefined) => event?.data as { readonly [field: string]: unknown }
@@ -244,6 +244,45 @@ describe("senses in a running hub", () => {
         payload: 1
       })
       expect(existsSync(join(workspace, ".mound/workers.log"))).toBe(true)
+    }).pipe(Effect.orDie)
+  )
+
+  it.scopedLive("of an old workspace run as they are", () =>
+    Effect.gen(function* () {
+      const workspace = yield* makeWorkspace({
+        "nerve.yaml": "senses: { old: { gracePeriod: 1s, interval: 1h } }\nagents: {}",
+        "senses/old/index.ts": `
+          import { START } from "@uncaged/nerve-core"
+          export async function compute() { return { start: START } }`
+      })
+      const hub = yield* startTestHub(workspace)
+      const signal = yield* awaitSense(hub, "old", "SignalEmitted")
+      expect(signal.data.payload).toEqual({ start: "__start__" })
+      const registered = yield* awaitSense(hub, "old", "SenseRegistered")
+      const started = yield* awaitSense(hub, "old", "SenseComputeStarted")
+      expect(started.at - registered.at).toBeGreaterThanOrEqual(1_000)
+    }).pipe(Effect.orDie)
+  )
+
+  it.scopedLive("do not hold up a stop while they only stand by, and end with it", () =>
+    Effect.gen(function* () {
+      const workspace = yield* makeWorkspace({
+        "mound.yaml":
+          "senses: { idle: { interval: 1h, grace_period: 1h }, waiting: { throttle: 1h, interval: 1s } }",
+        "senses/idle/compute.js": "exports.compute = () => 1",
+        "senses/waiting/compute.js": "exports.compute = () => 1"
+      })
+      const hub = yield* startTestHub(workspace)
+      const { pid } = dataOf(yield* awaitSense(hub, "idle", "SenseLoaded"))
+      yield* awaitSense(hub, "waiting", "SignalEmitted")
+      yield* hub.stop({ force: false, reason: "test" })
+      expect(yield* hub.stopped).toEqual({ clean: true })
+      expect((yield* eventsOf(hub, "hub")).map(({ type }) => type).slice(-3)).toEqual([
+        "HubDrainStarted",
+        "HubDrained",
+        "HubStopped"
+      ])
+      yield* eventually(() => !isRunning(pid as number))
     }).pipe(Effect.orDie)
   )
 

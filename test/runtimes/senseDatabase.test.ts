@@ -91,6 +91,7 @@ describe("a sense's database", () => {
     apply(folder)
     const path = databasePath(folder, "a")
     const peer = openReadOnly(path)
+    expect(peer.pragma("query_only", { simple: true })).toBe(1)
     for (const sql of [
       "INSERT INTO one VALUES (1)",
       "CREATE TABLE x (n)",
@@ -99,9 +100,10 @@ describe("a sense's database", () => {
       expect(() => peer.exec(sql)).toThrow()
     }
     peer.close()
-    for (const sql of ["DELETE FROM one", "SELECT 1; SELECT 2", `VACUUM INTO '${folder}/copy.db'`]) {
-      expect(() => queryDatabase(path, sql, 10)).toThrow()
+    for (const sql of ["DELETE FROM one RETURNING n", `VACUUM INTO '${folder}/copy.db'`]) {
+      expect(() => queryDatabase(path, sql, 10)).toThrow("only a statement that reads is allowed")
     }
+    expect(() => queryDatabase(path, "SELECT 1; SELECT 2", 10)).toThrow("more than one statement")
     expect([existsSync(join(folder, "copy.db")), existsSync(join(folder, "senses/b.db"))]).toEqual([
       false,
       false
