@@ -147,7 +147,7 @@ const spawn = (
 ): Effect.Effect<ChildProcess, SpawnFailed> =>
   Effect.async((resume) => {
     try {
-      const child = fork(entry, [], {
+      const child = fork(entry, [String(process.pid)], {
         cwd: workspace,
         env: environment,
         execArgv: ["--enable-source-maps"],

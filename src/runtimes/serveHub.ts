@@ -39,7 +39,9 @@ export const serveHub = <ToWorker, ToHub>(
     }
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
     process.on("disconnect", endGroup)
-    watchParent()
+    // The hub may be gone already: then nothing tells of it any more.
+    if (!process.connected) endGroup()
+    watchParent(Number(process.argv[2]))
     process.on("message", (frame: Frame) => {
       if ("end" in frame) return run(Effect.ensuring(onEnd, exit(0)))
       run(
@@ -68,10 +70,10 @@ const endGroup = (): void => {
 }
 
 /** User code in an endless loop hears of no disconnection; a thread beside it sees that the parent is another one. */
-const watchParent = (): void => {
+const watchParent = (hub: number): void => {
   const watch = `
-    const { workerData: parent } = require("node:worker_threads")
-    setInterval(() => { if (process.ppid !== parent) process.kill(-process.pid, "SIGKILL") }, ${watchMs})
+    const { workerData: hub } = require("node:worker_threads")
+    setInterval(() => { if (process.ppid !== hub) process.kill(-process.pid, "SIGKILL") }, ${watchMs})
   `
-  new Thread(watch, { eval: true, execArgv: [], workerData: process.ppid }).unref()
+  new Thread(watch, { eval: true, execArgv: [], workerData: hub }).unref()
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -10,6 +11,8 @@ import { workerProtocol } from "../../src/runtimes/workerProtocol.js"
 import { eventually, isRunning } from "../support/processes.js"
 import { temporaryFolder } from "../support/stores.js"
 
+/** Of this run alone: another one on this machine may end the strays of its own journal at any moment. */
+const journalId = randomUUID()
 const fixtures = resolve(import.meta.dirname, "../fixtures/workers")
 const protocol = workerProtocol(
   Schema.Struct({ deed: Schema.String, value: Schema.optional(Schema.Unknown) }),
@@ -30,7 +33,7 @@ const stage = (options: { environment?: Record<string, string>; endMs?: number }
       folder,
       log: () => readFileSync(path, "utf8"),
       workers: makeWorkers({
-        journalId: "cafe",
+        journalId,
         workspace: folder,
         environment: { ...process.env, MOUND_TOKEN: "secret", ...options.environment },
         log: new WorkerLog(path, { now: () => 0 }),
@@ -75,7 +78,7 @@ describe("a worker", () => {
   withProbe("runs in the workspace, marked, and is told no secret of the hub", (worker, { folder }) =>
     Effect.gen(function* () {
       expect(yield* ask(worker, "folder")).toBe(folder)
-      expect(yield* ask(worker, "environment", "MOUND_WORKER")).toBe(`cafe/${worker.workerId}`)
+      expect(yield* ask(worker, "environment", "MOUND_WORKER")).toBe(`${journalId}/${worker.workerId}`)
       expect(yield* ask(worker, "environment", "MOUND_WORKSPACE")).toBe(folder)
       expect(yield* ask(worker, "environment", "MOUND_TOKEN")).toBe(null)
     })
@@ -221,6 +224,21 @@ describe("workers whose hub is killed", () => {
   }
 })
 
+describe("a worker whose hub is killed while it starts", () => {
+  it.live("ends by itself too", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const hub = spawn(process.execPath, [join(fixtures, "hub.mjs"), folder, "vanish"], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      const line = yield* Effect.promise(
+        () => new Promise<string>((told) => hub.stdout.once("data", (chunk) => told(String(chunk))))
+      )
+      yield* eventually(() => !isRunning(Number(line.trim())))
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("strays of earlier boots", () => {
   const sleeper = (mark: string) =>
     Effect.acquireRelease(
@@ -237,10 +255,10 @@ describe("strays of earlier boots", () => {
   it.live("are ended, those of this journal alone", () =>
     Effect.gen(function* () {
       const { workers } = yield* stage()
-      const ours = yield* sleeper("cafe/group-default-1")
-      const others = yield* sleeper("beef/group-default-1")
-      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes("beef/"))
-      yield* eventually(() => readFileSync(`/proc/${ours.pid}/environ`, "utf8").includes("cafe/"))
+      const ours = yield* sleeper(`${journalId}/group-default-1`)
+      const others = yield* sleeper(`other-${journalId}/group-default-1`)
+      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes("other-"))
+      yield* eventually(() => readFileSync(`/proc/${ours.pid}/environ`, "utf8").includes(journalId))
       expect(yield* workers.endStrays).toBe(1)
       expect(isRunning(ours.pid as number)).toBe(false)
       expect(isRunning(others.pid as number)).toBe(true)
