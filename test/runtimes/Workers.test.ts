@@ -10,6 +10,10 @@ import { workerProtocol } from "../../src/runtimes/workerProtocol.js"
 import { eventually, isRunning } from "../support/processes.js"
 import { temporaryFolder } from "../support/stores.js"
 
+/** Of this process alone: another run of these tests on this machine must not be taken for an earlier boot. */
+const journalId = `cafe${process.pid}`
+const otherId = `beef${process.pid}`
+
 const fixtures = resolve(import.meta.dirname, "../fixtures/workers")
 const protocol = workerProtocol(
   Schema.Struct({ deed: Schema.String, value: Schema.optional(Schema.Unknown) }),
@@ -30,7 +34,7 @@ const stage = (options: { environment?: Record<string, string>; endMs?: number }
       folder,
       log: () => readFileSync(path, "utf8"),
       workers: makeWorkers({
-        journalId: "cafe",
+        journalId,
         workspace: folder,
         environment: { ...process.env, MOUND_TOKEN: "secret", ...options.environment },
         log: new WorkerLog(path, { now: () => 0 }),
@@ -75,7 +79,7 @@ describe("a worker", () => {
   withProbe("runs in the workspace, marked, and is told no secret of the hub", (worker, { folder }) =>
     Effect.gen(function* () {
       expect(yield* ask(worker, "folder")).toBe(folder)
-      expect(yield* ask(worker, "environment", "MOUND_WORKER")).toBe(`cafe/${worker.workerId}`)
+      expect(yield* ask(worker, "environment", "MOUND_WORKER")).toBe(`${journalId}/${worker.workerId}`)
       expect(yield* ask(worker, "environment", "MOUND_WORKSPACE")).toBe(folder)
       expect(yield* ask(worker, "environment", "MOUND_TOKEN")).toBe(null)
     })
@@ -237,10 +241,10 @@ describe("strays of earlier boots", () => {
   it.live("are ended, those of this journal alone", () =>
     Effect.gen(function* () {
       const { workers } = yield* stage()
-      const ours = yield* sleeper("cafe/group-default-1")
-      const others = yield* sleeper("beef/group-default-1")
-      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes("beef/"))
-      yield* eventually(() => readFileSync(`/proc/${ours.pid}/environ`, "utf8").includes("cafe/"))
+      const ours = yield* sleeper(`${journalId}/group-default-1`)
+      const others = yield* sleeper(`${otherId}/group-default-1`)
+      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes(otherId))
+      yield* eventually(() => readFileSync(`/proc/${ours.pid}/environ`, "utf8").includes(journalId))
       expect(yield* workers.endStrays).toBe(1)
       expect(isRunning(ours.pid as number)).toBe(false)
       expect(isRunning(others.pid as number)).toBe(true)
