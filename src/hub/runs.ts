@@ -104,11 +104,8 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
       const { context, name } = after as RunState
       const { rounds, attempt } = (before as RunState).context
       const runId = idOf(after.stream)
-      if (!isOver(name)) return Effect.sync(() => removeAnswer(outbox, runId, rounds + 1, attempt))
-      return Effect.zipRight(
-        pool.forget(context.workflow, runId),
-        Effect.sync(() => removeAnswers(outbox, runId))
-      )
+      if (!isOver(name)) return removeAnswer(outbox, runId, rounds + 1, attempt)
+      return Effect.zipRight(pool.forget(context.workflow, runId), removeAnswers(outbox, runId))
     })
     const clearUpForEver = Effect.forever(Effect.catchAllDefect(clearUp, () => Effect.void))
 
@@ -196,7 +193,7 @@ const takeUp = (options: RunsOptions, outbox: string) =>
       all
     )
     for (const runId of runsWithAnswers(outbox)) {
-      if (!open.some(({ id }) => id === runId)) removeAnswers(outbox, runId)
+      if (!open.some(({ id }) => id === runId)) yield* removeAnswers(outbox, runId)
     }
   })
 

@@ -148,7 +148,7 @@ export class WorkflowRunner {
       if ("problem" in checked) return yield* Effect.fail(new CallFailed(checked.problem, false))
       const output = yield* toOutput(blobs, checked.content, checked.meta).pipe(
         Effect.tap((made) =>
-          Effect.try({
+          Effect.tryPromise({
             try: () => writeAnswer(outbox, { runId, round, attempt }, made),
             catch: (error) => new CallFailed(`the answer cannot be kept: ${errorText(error)}`, true)
           })

@@ -2,19 +2,10 @@
  * Answers of roles, on the disk before they are reported: `<outbox>/<runId>/<round>-<attempt>.json`. What a worker wrote down counts,
  * also when the hub was killed before it heard of it (contracts: senses and workflows 2.3, 3.3).
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync
-} from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
+import { mkdir, open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Output } from "../actors/run/RunCommand.js"
 
 const decodeOutput = Schema.decodeUnknownOption(Schema.parseJson(Output))
@@ -24,23 +15,23 @@ export const outboxOf = (stateDir: string): string => join(stateDir, "outbox")
 const fileOf = (folder: string, runId: string, round: number, attempt: number): string =>
   join(folder, runId, `${round}-${attempt}.json`)
 
-/** Durable when it returns; whole or not there, whenever the process is killed. */
-export const writeAnswer = (
+/** Durable when it completes; whole or not there, whenever the process is killed. Other roles go on while it waits for the disk. */
+export const writeAnswer = async (
   folder: string,
   { runId, round, attempt }: { readonly runId: string; readonly round: number; readonly attempt: number },
   output: Output
-): void => {
+): Promise<void> => {
   const path = fileOf(folder, runId, round, attempt)
-  mkdirSync(join(folder, runId), { recursive: true, mode: 0o700 })
+  await mkdir(join(folder, runId), { recursive: true, mode: 0o700 })
   const temporary = `${path}.tmp`
-  const descriptor = openSync(temporary, "w", 0o600)
+  const file = await open(temporary, "w", 0o600)
   try {
-    writeSync(descriptor, JSON.stringify(output))
-    fsyncSync(descriptor)
+    await file.writeFile(JSON.stringify(output))
+    await file.sync()
   } finally {
-    closeSync(descriptor)
+    await file.close()
   }
-  renameSync(temporary, path)
+  await rename(temporary, path)
 }
 
 /** The answer of an attempt; undefined when none was written. What is there and cannot be read is none. */
@@ -57,11 +48,19 @@ export const readAnswer = (
   }
 }
 
-export const removeAnswer = (folder: string, runId: string, round: number, attempt: number): void =>
-  rmSync(fileOf(folder, runId, round, attempt), { force: true })
+/** Without waiting for the disk on the hub's own thread; a file that cannot be removed is removed at the next start. */
+const remove = (path: string): Effect.Effect<void> =>
+  Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true })))
 
-export const removeAnswers = (folder: string, runId: string): void =>
-  rmSync(join(folder, runId), { recursive: true, force: true })
+export const removeAnswer = (
+  folder: string,
+  runId: string,
+  round: number,
+  attempt: number
+): Effect.Effect<void> => remove(fileOf(folder, runId, round, attempt))
+
+export const removeAnswers = (folder: string, runId: string): Effect.Effect<void> =>
+  remove(join(folder, runId))
 
 /** Runs that have a folder. */
 export const runsWithAnswers = (folder: string): ReadonlyArray<string> => {

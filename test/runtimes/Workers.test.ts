@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process"
-import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -11,8 +10,10 @@ import { workerProtocol } from "../../src/runtimes/workerProtocol.js"
 import { eventually, isRunning } from "../support/processes.js"
 import { temporaryFolder } from "../support/stores.js"
 
-/** Of this run alone: another one on this machine may end the strays of its own journal at any moment. */
-const journalId = randomUUID()
+/** Of this process alone: another run of these tests on this machine must not be taken for an earlier boot. */
+const journalId = `cafe${process.pid}`
+const otherId = `beef${process.pid}`
+
 const fixtures = resolve(import.meta.dirname, "../fixtures/workers")
 const protocol = workerProtocol(
   Schema.Struct({ deed: Schema.String, value: Schema.optional(Schema.Unknown) }),
@@ -256,8 +257,8 @@ describe("strays of earlier boots", () => {
     Effect.gen(function* () {
       const { workers } = yield* stage()
       const ours = yield* sleeper(`${journalId}/group-default-1`)
-      const others = yield* sleeper(`other-${journalId}/group-default-1`)
-      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes("other-"))
+      const others = yield* sleeper(`${otherId}/group-default-1`)
+      yield* eventually(() => readFileSync(`/proc/${others.pid}/environ`, "utf8").includes(otherId))
       yield* eventually(() => readFileSync(`/proc/${ours.pid}/environ`, "utf8").includes(journalId))
       expect(yield* workers.endStrays).toBe(1)
       expect(isRunning(ours.pid as number)).toBe(false)
