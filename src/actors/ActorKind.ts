@@ -29,7 +29,7 @@ export interface DecideContext {
   readonly now: number
   /** Who sent the command. */
   readonly by: string
-  /** Time of the last `HubReady` or `ClockJumpDetected`: no lease may end sooner than one grace after it. */
+  /** Since when the hub could be reached and could write: no lease may end sooner than one grace after it. */
   readonly floorAt: number
   /** The current state of an actor that the kind names in `reads`. */
   readonly read: (stream: StreamId) => ActorState
@@ -85,6 +85,8 @@ export interface InvocationDefinition {
 /** A quick answer to "which of them": the sequencer tells it every change of state, and takes changes back the same way. */
 export interface ActorIndex {
   update(before: ActorState, after: ActorState): void
+  /** An actor is quarantined: it must not be chosen any more, or it would stand before all others for ever. */
+  exclude?(stream: StreamId): void
 }
 
 /** What it takes to read the past of a kind's actors. */
@@ -94,6 +96,8 @@ export interface ActorHistory {
   /** Raised when the machine's states or context change shape; older snapshots are then ignored. */
   readonly version: number
   readonly fold: Fold
+  /** States that nothing leaves: the stream of an actor in one of them has ended. */
+  readonly finalStates?: ReadonlySet<string>
   /** Its event types, each with the upcasters from its first shape to today's. */
   readonly upcasters: { readonly [eventType: string]: ReadonlyArray<Upcaster> }
 }

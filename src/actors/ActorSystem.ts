@@ -2,8 +2,8 @@
  * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
  * sequencer, the driver and the deadlines together and nothing else.
  */
-import { Array as Arr, Cause, Context, Effect, Layer, Schedule } from "effect"
-import { idOf, makeStreamId, type RecordedEvent, type StreamId } from "../events/Event.js"
+import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
+import { idOf, type RecordedEvent, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -15,6 +15,7 @@ import { makeDriver } from "./Driver.js"
 import type { ActorState } from "./fold.js"
 import { HubClock } from "./HubClock.js"
 import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
+import { makeSealer, type Origin } from "./makeSealer.js"
 import { RefusalFeed } from "./RefusalFeed.js"
 import type { Refused, SystemReason } from "./Refused.js"
 import { type Outage, Sequencer } from "./Sequencer.js"
@@ -61,10 +62,12 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly release: (at: number, checkClock?: Effect.Effect<void>) => Effect.Effect<void>
     /** Moves deadlines by a time that the clock skipped, and raises their floor. */
     readonly raiseFloor: (at: number, shiftMs: number) => void
-    /** Time of the last `HubReady` or `ClockJumpDetected`, from which every lease has at least one grace. */
+    /** Since when nothing has kept anybody from renewing: from then on every lease has at least one grace. */
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
+    /** How long the most overdue deadline has waited, ms. */
+    readonly overdueMs: () => number
     /** Invocations that run and are work; those that only stand by are not named. */
     readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
     /** Ends every invocation except one stream's and refuses what waits. */
@@ -73,6 +76,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly quarantined: () => ReadonlyArray<Quarantine>
     readonly refusals: RefusalFeed
     readonly live: () => number
+    /** Hub time of the newest command of a caller, null before the first. */
+    readonly lastCommandAt: () => number | null
   }
 >() {}
 
@@ -83,6 +88,8 @@ export interface ActorSystemOptions {
   /** The kind whose invocations run during recovery too: the hub's. */
   readonly unheld?: ActorKind
   readonly onCommitted?: (changes: ReadonlyArray<Change>) => void
+  /** Told of every command that was carried out, right before its sender is. */
+  readonly onCarriedOut?: (envelope: Envelope, outcome: Outcome) => void
   readonly onDefect?: (defect: Defect) => void
   /** The sequencer itself died: nothing can be decided any more. */
   readonly onFatal?: (cause: Cause.Cause<never>) => void
@@ -128,9 +135,10 @@ const make = (options: ActorSystemOptions) =>
     const actors = new LiveActors(kinds, yield* KnownEvents, journal, yield* Snapshots, limits)
     const refusals = new RefusalFeed()
     const queue = new CommandQueue()
-    const seal = makeSealer(yield* randomHex(12))
+    const seal = makeSealer(yield* randomHex(12), clock.now)
     let floorAt = 0
     let released = false
+    let lastCommandAt: number | null = null
 
     const sequencer: Sequencer = new Sequencer({
       queue,
@@ -150,7 +158,11 @@ const make = (options: ActorSystemOptions) =>
       onDefect: (defect) => options.onDefect?.(defect),
       resume: (outage) => {
         const resume = options.resume?.(outage)
-        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, () => {})
+        // Nobody could renew a lease meanwhile: from now on each has at least one grace.
+        const resumed: Envelope["answer"] = (exit) => {
+          if (Exit.isSuccess(exit)) raiseFloor(exit.value.at)
+        }
+        return resume && seal(resume.kind, resume.id, resume.command, { lane: "hub", by: "hub" }, resumed)
       }
     })
 
@@ -162,7 +174,10 @@ const make = (options: ActorSystemOptions) =>
     ): Effect.Effect<Outcome, Refused> =>
       Effect.async((resume) => {
         // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
-        const envelope = seal(kind, id, command, origin, resume)
+        const envelope: Envelope = seal(kind, id, command, origin, (exit) => {
+          if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
+          resume(exit)
+        })
         sequencer.submit(envelope)
         return Effect.sync(() => sequencer.forget(envelope))
       })
@@ -199,6 +214,10 @@ const make = (options: ActorSystemOptions) =>
         )
     })
     const arm = (kind: ActorKind, state: ActorState) => deadlines.update(state, kind.graceMs?.(state))
+    const raiseFloor = (at: number, shiftMs = 0) => {
+      floorAt = at
+      deadlines.raiseFloor(at, shiftMs)
+    }
 
     // Without its sequencer a hub can do nothing: that is the one defect that must end it.
     const fatal = (cause: Cause.Cause<never>) =>
@@ -209,6 +228,7 @@ const make = (options: ActorSystemOptions) =>
       send: (kind, id, command, { by, commandId, because, waitMs = 0 }) => {
         // What the hub has to say of itself does not wait behind its callers.
         const lane = kind === options.unheld ? "hub" : "caller"
+        if (lane === "caller") lastCommandAt = clock.now()
         const { offset: causation, correlation } = because ?? {}
         const origin: Origin = {
           lane,
@@ -227,33 +247,37 @@ const make = (options: ActorSystemOptions) =>
       },
       recover: Effect.gen(function* () {
         const streams = (yield* journal.agendas).map(({ stream }) => stream)
-        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) yield* actors.ensure(chunk, clock.now())
-        const recovered = streams
-          .filter((stream) => actors.isLive(stream))
-          .map((stream) => actors.state(stream))
-        for (const state of recovered) arm(actors.kindOf(state.stream), state)
+        let invocations = 0
+        let recovered = 0
+        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) {
+          yield* actors.ensure(chunk, clock.now())
+          // At once, since more of them may have a deadline than may stay in memory.
+          for (const stream of chunk.filter((each) => actors.isLive(each))) {
+            const state = actors.state(stream)
+            arm(actors.kindOf(stream), state)
+            invocations += state.invocations.length
+            recovered += 1
+          }
+        }
         return {
-          streams: recovered.length,
+          streams: recovered,
           replayed: actors.replayed,
           deadlines: deadlines.size,
-          invocations: recovered.reduce((sum, { invocations }) => sum + invocations.length, 0),
+          invocations,
           quarantined: actors.quarantined
         }
       }),
       release: (at, checkClock = Effect.void) =>
         Effect.gen(function* () {
-          floorAt = at
           released = true
-          deadlines.raiseFloor(at)
+          raiseFloor(at)
           for (const state of actors.withInvocations()) drive(actors.kindOf(state.stream), state)
           yield* Effect.forkIn(deadlines.run(checkClock), scope)
         }),
-      raiseFloor: (at, shiftMs) => {
-        floorAt = at
-        deadlines.raiseFloor(at, shiftMs)
-      },
+      raiseFloor,
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
+      overdueMs: () => deadlines.overdueMs,
       running: driver.running,
       quiesce: (except) =>
         Effect.suspend(() => {
@@ -263,43 +287,7 @@ const make = (options: ActorSystemOptions) =>
       outage: () => sequencer.outage,
       quarantined: () => actors.quarantined,
       refusals,
-      live: () => actors.size
+      live: () => actors.size,
+      lastCommandAt: () => lastCommandAt
     })
   })
-
-/** Where a command comes from. */
-type Origin = Pick<Envelope, "lane" | "by"> &
-  Partial<Pick<Envelope, "causation" | "correlation" | "deadline" | "waitUntil">> & {
-    readonly commandId?: string | undefined
-  }
-
-/** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
-const makeSealer = (prefix: string) => {
-  let sequence = 0
-  return (
-    kind: ActorKind,
-    id: string | undefined,
-    command: CommandShape,
-    { commandId: chosen, deadline, ...origin }: Origin,
-    answer: Envelope["answer"]
-  ): Envelope => {
-    sequence += 1
-    // Of fixed length, so that ids sort as they were made and their index grows at its end.
-    const commandId = chosen ?? `${prefix}-${sequence.toString(36).padStart(8, "0")}`
-    return {
-      kind,
-      stream: id === undefined ? undefined : makeStreamId(kind.name, id),
-      command,
-      commandId,
-      repeatable: chosen !== undefined,
-      causation: null,
-      correlation: commandId,
-      waitUntil: 0,
-      ...origin,
-      ...(deadline && { deadline }),
-      sequence,
-      answer,
-      cancelled: false
-    }
-  }
-}

@@ -38,6 +38,8 @@ export interface Envelope {
   readonly correlation: string | null
   /** Order of arrival. */
   readonly sequence: number
+  /** Hub time of arrival. */
+  readonly arrivedAt: number
   /** Hub time until which the sender waits for a command that may succeed later. */
   readonly waitUntil: number
   /** Called once, unless the sender gave up first. */
@@ -70,7 +72,7 @@ export class CommandQueue {
   /** Puts commands that were let through ahead of everything else, in their order: they have waited longest. */
   putFirst(envelopes: ReadonlyArray<Envelope>): void {
     this.#woken.push(...envelopes)
-    this.#signal()
+    if (envelopes.length > 0) this.#signal()
   }
 
   /** At most `limit` commands: each lane gets its share, and what one does not use falls to the others. */

@@ -47,6 +47,12 @@ export class Deadlines {
     return size
   }
 
+  /** How long the most overdue deadline has waited for its delivery, ms; 0 when none is due. */
+  get overdueMs(): number {
+    const next = this.#heap.peek()
+    return next && !next.cancelled ? Math.max(0, this.options.now() - next.dueAt) : 0
+  }
+
   /** Makes what is armed for a stream follow its new state. */
   update(state: ActorState, graceMs: number | undefined): void {
     const before = this.#armed.get(state.stream) ?? []
@@ -54,7 +60,7 @@ export class Deadlines {
       (deadline) =>
         before.find(
           (armed) => armed.deadline.id === deadline.id && armed.deadline.armedBy === deadline.armedBy
-        ) ?? this.#arm(state.stream, deadline, graceMs)
+        ) ?? this.#arm(state, deadline, graceMs)
     )
     for (const armed of before) if (!after.includes(armed)) armed.cancelled = true
     if (after.length > 0) this.#armed.set(state.stream, after)
@@ -106,8 +112,10 @@ export class Deadlines {
     })
   }
 
-  #arm(stream: StreamId, deadline: Deadline, graceMs: number | undefined): Armed {
-    const dueAt = Math.max(deadline.dueAt, graceMs === undefined ? 0 : this.#floorAt + graceMs)
+  /** The floor is for what was armed before it; what is armed since comes due as it says. */
+  #arm({ stream, at }: ActorState, deadline: Deadline, graceMs: number | undefined): Armed {
+    const isOlder = graceMs !== undefined && at < this.#floorAt
+    const dueAt = isOlder ? Math.max(deadline.dueAt, this.#floorAt + graceMs) : deadline.dueAt
     const armed: Armed = { stream, deadline, graceMs, dueAt, cancelled: false }
     this.#heap.push(armed)
     if (this.#heap.peek() === armed) this.#wake?.()

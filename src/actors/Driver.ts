@@ -51,9 +51,10 @@ export const makeDriver = (options: DriverOptions): Effect.Effect<Driver, never,
       // The same id entered anew: the old fiber's finalizers come first, or two would hold one resource.
       const inTurn = previous ? Effect.zipRight(Fiber.await(previous.fiber), body) : body
       const fiber = fork(inTurn, { scope, immediate: false })
-      const { src } = invocation
-      if (kind.invocations?.[src]?.isStanding !== true) alive.set(fiber, { stream, src })
-      fiber.addObserver(() => alive.delete(fiber))
+      if (!kind.invocations?.[invocation.src]?.isStanding) {
+        alive.set(fiber, { stream, src: invocation.src })
+        fiber.addObserver(() => alive.delete(fiber))
+      }
       return { invocation, fiber }
     }
 

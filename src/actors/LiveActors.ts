@@ -162,7 +162,8 @@ export class LiveActors {
         const actor = actors.get(event.stream)
         if (actor && !this.#advance(actor, event)) actors.delete(event.stream)
       }
-      for (const [stream, actor] of actors) this.#live.set(stream, actor)
+      // Whoever loaded one of them meanwhile may have moved it already.
+      for (const [stream, actor] of actors) if (!this.#live.has(stream)) this.#live.set(stream, actor)
     })
   }
 
@@ -178,8 +179,9 @@ export class LiveActors {
 
   #start(stream: StreamId, snapshot: Snapshot | undefined, usedAt: number): LiveActor {
     const kind = this.kindOf(stream)
-    const state = snapshot ? kind.fold.restore(stream, snapshot.state) : kind.fold.initial(stream)
-    return { kind, state, snapshotVersion: snapshot?.version ?? 0, usedAt }
+    const restored = snapshot && restore(kind, snapshot)
+    const state = restored ?? kind.fold.initial(stream)
+    return { kind, state, snapshotVersion: state.version, usedAt }
   }
 
   /** False when the history does not fold at this event; its stream is then quarantined. */
@@ -189,6 +191,7 @@ export class LiveActors {
     if (typeof next === "string") {
       const { stream, offset } = recorded
       this.#quarantined.set(stream, { stream, offset, problem: next })
+      actor.kind.index?.exclude?.(stream)
       return false
     }
     actor.state = next
@@ -201,6 +204,15 @@ export class LiveActors {
     const kind = this.kinds.get(kindOf(stream))
     if (!kind) throw new Error(`no actor kind owns the stream ${stream}`)
     return kind
+  }
+}
+
+/** Undefined when today's machine cannot make anything of it: a snapshot is worth no more than the time it saves. */
+const restore = ({ fold }: ActorKind, { stream, state }: Snapshot): ActorState | undefined => {
+  try {
+    return fold.restore(stream, state)
+  } catch {
+    return undefined
   }
 }
 

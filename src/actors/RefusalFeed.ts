@@ -10,6 +10,8 @@ export interface RefusalEntry {
   readonly by: string
   readonly commandId: string
   readonly reason: Reason
+  /** From its arrival on. */
+  readonly tookMs: number
 }
 
 const maxEntries = 1_000
@@ -19,8 +21,10 @@ export class RefusalFeed {
   readonly #counts = new Map<string, number>()
   readonly #listeners = new Set<(entry: RefusalEntry) => void>()
 
-  add(at: number, { kind, command, stream, by, commandId }: Envelope, reason: Reason): void {
-    const entry = { at, kind: kind.name, command: command.type, stream, by, commandId, reason }
+  add(at: number, envelope: Envelope, reason: Reason): void {
+    const { kind, command, stream, by, commandId, arrivedAt } = envelope
+    const tookMs = at - arrivedAt
+    const entry = { at, kind: kind.name, command: command.type, stream, by, commandId, reason, tookMs }
     this.#entries.push(entry)
     if (this.#entries.length > 2 * maxEntries) this.#entries.splice(0, maxEntries)
     this.#counts.set(reason._tag, (this.#counts.get(reason._tag) ?? 0) + 1)

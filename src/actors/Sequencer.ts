@@ -33,6 +33,10 @@ export interface SequencerOptions extends TurnDeciderOptions {
 
 /** Commands a turn decides at most: one commit's worth. */
 const maxTurn = 512
+/** Commands that a first half has at least: fewer are not worth a commit of their own. */
+const leastHalf = 16
+/** A disk that takes longer for a commit is better served by one large commit than by two in turn. */
+const quickCommitMs = 4
 /** Between two looks at a store that failed, and between two attempts at writing again. */
 const retryMs = 250
 const resumeMs = 1_000
@@ -48,6 +52,8 @@ export class Sequencer {
   readonly #waitingRoom = new WaitingRoom()
   readonly #decider: TurnDecider
   #passivatedAt = 0
+  /** How long the newest commit took. */
+  #commitMs = 0
 
   constructor(private readonly options: SequencerOptions) {
     this.#decider = new TurnDecider(options, this.#waitingRoom)
@@ -83,35 +89,58 @@ export class Sequencer {
   readonly run: Effect.Effect<never> = Effect.forever(
     Effect.suspend((): Effect.Effect<void> => {
       if (this.#decided) return this.#commitAndDecide(this.#decided)
-      return this.#outage ? this.#tryToResume(this.#outage) : this.#decideNext
+      return this.#outage ? this.#tryToResume(this.#outage) : this.#decideMore
     })
   )
 
-  /** Waits for commands and decides a turn of them. Interruptible only while it waits. */
-  readonly #decideNext: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
+  /**
+   * Waits for commands and decides them, on top of what is decided and not being committed yet. Interruptible only while it waits.
+   */
+  readonly #decideMore: Effect.Effect<void> = Effect.uninterruptibleMask((restore) =>
     Effect.gen(this, function* () {
       yield* restore(this.#commands)
-      this.#decided = yield* this.#decide(this.options.queue.take(maxTurn))
+      const { actors, queue } = this.options
+      this.#decided = yield* this.#decide(queue.take(this.#share), this.#decided)
+      queue.putFirst(
+        this.#waitingRoom.passOn((stream) => (actors.isLive(stream) ? actors.state(stream) : undefined))
+      )
     })
   )
 
-  readonly #commands: Effect.Effect<void> = Effect.async<void>((resume) =>
-    this.options.queue.onWaiting(() => resume(Effect.void))
-  ).pipe(
+  /**
+   * How many commands to decide now. While the writer rests, half of those that wait: it gets work at once and has the others decided
+   * while it is busy. Callers who all wait for one commit would come back all together, and the decider and the writer would wait for
+   * each other for ever.
+   */
+  get #share(): number {
+    const room = maxTurn - (this.#decided?.size ?? 0)
+    const rests = this.#committing === undefined && this.#commitMs < quickCommitMs
+    return rests ? Math.min(room, Math.max(leastHalf, this.options.queue.waiting >> 1)) : room
+  }
+
+  /** Completes once a command waits and the turn that is being decided has room for it. */
+  readonly #commands: Effect.Effect<void> = Effect.async<void>((resume) => {
+    const isFull = this.#decided !== undefined && this.#decided.size >= maxTurn
+    if (!isFull) this.options.queue.onWaiting(() => resume(Effect.void))
+  }).pipe(
     // What sockets have received by now hands its commands in, and shares the coming commit.
     Effect.zipRight(ioTurn)
   )
 
-  /** Commits a turn, and meanwhile decides the next one if there is something to decide. */
+  /** Commits a turn, and meanwhile decides whatever comes into the next one. */
   #commitAndDecide(turn: Turn): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       this.#decided = undefined
       this.#committing = turn
-      const deciding = yield* Effect.fork(this.#decideNext)
+      const deciding = yield* Effect.fork(Effect.forever(this.#decideMore))
+      const startedAt = this.options.now()
       const exit = yield* Effect.exit(this.#append(turn))
+      this.#commitMs = this.options.now() - startedAt
       if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
       yield* Fiber.interrupt(deciding)
-      if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
+      // What was being decided just then may have met repeats of this turn's commands.
+      if (Exit.isSuccess(exit)) turn.publish(exit.value, this.options.onRefused)
+      else yield* this.#settleFailure(turn, exit.cause)
       this.#committing = undefined
       yield* this.options.actors.saveSnapshots
       this.#passivate()
@@ -131,30 +160,34 @@ export class Sequencer {
     actors.committed(changes)
     turn.publish(recorded, onRefused)
     onCommitted(changes)
-    queue.putFirst([...turn.deferred, ...this.#waitingRoom.letThrough(changes)])
+    queue.putFirst(this.#waitingRoom.letThrough(changes))
   }
 
-  /** Decides a turn; undefined when the store could not be read, and everybody has been told so. */
-  #decide(envelopes: ReadonlyArray<Envelope>): Effect.Effect<Turn | undefined> {
-    return Effect.catchAll(this.#decider.decide(envelopes, this.#committing), (unavailable) =>
+  /** Decides commands into a turn, a new one or one under way; undefined when the store could not be read, and everybody has been told so. */
+  #decide(envelopes: ReadonlyArray<Envelope>, underWay?: Turn): Effect.Effect<Turn | undefined> {
+    const turn = Effect.suspend(() => this.#decider.decide(envelopes, this.#committing, underWay))
+    return Effect.catchAll(turn, (unavailable) =>
       Effect.sync(() => {
         this.#beginOutage(unavailable)
-        this.#refuseAll(envelopes, readOnly(unavailable))
+        this.#refuseAll([...(underWay?.unanswered ?? []), ...envelopes], readOnly(unavailable))
         return undefined
       })
     )
   }
 
-  /** What was decided on top of a turn that failed is decided anew, on the states that are put back or turn out to hold. */
+  /**
+   * What was decided on top of a turn that failed, or waits because of what that led to, is decided anew, on the states that are put
+   * back or turn out to hold.
+   */
   #settleFailure(turn: Turn, cause: Cause.Cause<unknown>): Effect.Effect<void> {
     const next = this.#decided
     this.#decided = undefined
     next?.putBack()
-    this.options.queue.putFirst([...turn.deferred.splice(0), ...(next?.envelopes ?? [])])
+    this.options.queue.putFirst([...(next?.unanswered ?? []), ...this.#waitingRoom.removeAll()])
     const failure = Cause.squash(cause)
     if (failure instanceof JournalUnavailable) return this.#reconcile(turn, failure)
     turn.putBack()
-    return this.#isolate(turn.envelopes, failure)
+    return this.#isolate(turn.unanswered, failure)
   }
 
   /** A defect met in the commit is one command's: each is tried alone, so that only the culprit fails. */
@@ -172,6 +205,7 @@ export class Sequencer {
 
   #turnAlone(envelope: Envelope): Effect.Effect<void> {
     return Effect.gen(this, function* () {
+      if (this.#outage) return this.#refuse(envelope, readOnly(this.#outage))
       this.#committing = undefined
       const turn = yield* this.#decide([envelope])
       if (!turn) return
@@ -182,11 +216,12 @@ export class Sequencer {
   }
 
   /**
-   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of
-   * this turn is answered before, unless that takes too long.
+   * A failed append is unknown, not "no". Nothing else is decided until the reopened store has said which it is, and nobody of this
+   * turn is answered before, unless that takes too long. If it was not written, not even a refusal of the turn holds: it may rest
+   * on a state that never came to be.
    */
   #reconcile(turn: Turn, unavailable: JournalUnavailable): Effect.Effect<void> {
-    const { journal, now, onRefused } = this.options
+    const { journal, now } = this.options
     const [first] = turn.events
     this.#beginOutage(unavailable)
     const doubtEnds = now() + inDoubtMs
@@ -196,15 +231,14 @@ export class Sequencer {
       ),
       Effect.tapError(() => {
         this.#refuseQueued(unavailable)
-        if (now() >= doubtEnds) turn.answerInDoubt()
+        if (now() >= doubtEnds) answerInDoubt(turn)
         return Effect.sleep(retryMs)
       }),
       Effect.eventually,
       Effect.map((recorded) => {
         if (recorded.length > 0) return this.#publish(turn, recorded)
         turn.putBack()
-        turn.refuseAccepted(readOnly(unavailable))
-        turn.publish([], onRefused)
+        this.#refuseAll(turn.unanswered, readOnly(unavailable))
       })
     )
   }
@@ -222,12 +256,15 @@ export class Sequencer {
       this.#outage = undefined
       if (envelope) yield* this.#turnAlone(envelope)
       // Still failing: the outage goes on, with its own beginning and count.
-      if (this.#outage) this.#outage = outage
+      const { outage: again } = this
+      if (!again) return
+      outage.refused += again.refused
+      this.#outage = outage
     })
   }
 
   /** What is queued is not decided yet: it is refused with certainty. */
-  #refuseQueued(outage: { readonly reason: string; readonly detail: string }): void {
+  #refuseQueued(outage: Pick<Outage, "reason" | "detail">): void {
     this.#refuseAll(this.options.queue.take(Number.POSITIVE_INFINITY), readOnly(outage))
   }
 
@@ -254,13 +291,14 @@ export class Sequencer {
   }
 }
 
-const readOnly = ({
-  reason,
-  detail
-}: {
-  readonly reason: string
-  readonly detail: string
-}): SystemReason => ({
+/** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
+const answerInDoubt = (turn: Turn): void => {
+  for (const { commandId, answer } of turn.unanswered) {
+    answer(Exit.fail(new Refused({ reason: { _tag: "OutcomeUnknown", commandId } })))
+  }
+}
+
+const readOnly = ({ reason, detail }: Pick<Outage, "reason" | "detail">): SystemReason => ({
   _tag: "ReadOnly",
   reason,
   detail

@@ -11,18 +11,21 @@ import type { Step } from "./decideCommand.js"
 import type { ActorState } from "./fold.js"
 import type { LiveActors } from "./LiveActors.js"
 import { type Reason, Refused } from "./Refused.js"
+import { idReused, isRepeat } from "./repeats.js"
+
+/** A command that led to the turn's events from `from` to `to`, and to this state of its actor. */
+interface Accepted {
+  readonly _tag: "Accepted"
+  readonly envelope: Envelope
+  readonly from: number
+  readonly to: number
+  readonly state: ActorState
+}
 
 /** What was decided for one command. */
 type Verdict =
   | { readonly _tag: "Answered"; readonly envelope: Envelope; readonly exit: Exit.Exit<Outcome, Refused> }
-  /** It led to the turn's events from `from` to `to`, and to this state of its actor. */
-  | {
-      readonly _tag: "Accepted"
-      readonly envelope: Envelope
-      readonly from: number
-      readonly to: number
-      readonly state: ActorState
-    }
+  | Accepted
 
 /** An actor that a turn moved: where it found it and where it left it. */
 export interface Change {
@@ -33,11 +36,11 @@ export interface Change {
 
 export class Turn {
   readonly events: Array<NewEvent> = []
+  readonly #verdicts: Array<Verdict> = []
   /** Repeats of this turn's commands that came while it was being committed: they are answered from what it leads to. */
-  readonly deferred: Array<Envelope> = []
-  #verdicts: Array<Verdict> = []
+  readonly #deferred: Array<Envelope> = []
   /** The commands of this turn that append, by id. */
-  readonly #byCommand = new Map<string, Verdict>()
+  readonly #byCommand = new Map<string, Accepted>()
   readonly #changes = new Map<StreamId, Change>()
 
   constructor(
@@ -56,14 +59,14 @@ export class Turn {
     return (this.lastOffset + 1) as Offset
   }
 
-  /** The commands that were decided, in order. */
-  get envelopes(): ReadonlyArray<Envelope> {
-    return this.#verdicts.map(({ envelope }) => envelope)
+  /** How many commands were decided. */
+  get size(): number {
+    return this.#verdicts.length
   }
 
-  /** Whether a command of this id leads to events of this turn. */
-  leadsFrom(commandId: string): boolean {
-    return this.#byCommand.has(commandId)
+  /** The commands that have no answer yet, in order. */
+  get unanswered(): ReadonlyArray<Envelope> {
+    return [...this.#verdicts.map(({ envelope }) => envelope), ...this.#deferred]
   }
 
   moves(stream: StreamId): boolean {
@@ -85,8 +88,18 @@ export class Turn {
   /** Gives a repeat of a command of this very turn the answer of the first. False if there is none. */
   repeat(envelope: Envelope): boolean {
     const first = this.#byCommand.get(envelope.commandId)
-    if (first) this.#verdicts.push({ ...first, envelope })
-    return first !== undefined
+    if (!first) return false
+    const events = this.events.slice(first.from, first.to)
+    if (isRepeat(envelope, events)) this.#verdicts.push({ ...first, envelope })
+    else this.refuse(envelope, idReused(envelope, events))
+    return true
+  }
+
+  /** Keeps a repeat of a command of this turn until the turn is committed. False if there is none. */
+  defer(envelope: Envelope): boolean {
+    const isRepeated = this.#byCommand.has(envelope.commandId)
+    if (isRepeated) this.#deferred.push(envelope)
+    return isRepeated
   }
 
   /** Takes a command's events and moves its actors on, tentatively. `state` is its own actor's after them. */
@@ -127,30 +140,13 @@ export class Turn {
       }))
   }
 
-  /** Refuses what was accepted: the commit is known to have failed. */
-  refuseAccepted(reason: Reason): void {
-    this.#verdicts = this.#verdicts.map((verdict) =>
-      verdict._tag === "Accepted"
-        ? { _tag: "Answered", envelope: verdict.envelope, exit: Exit.fail(new Refused({ reason })) }
-        : verdict
-    )
-  }
-
-  /** Tells those who would wait too long that the outcome is unknown; what becomes of the turn is open still. */
-  answerInDoubt(): void {
-    for (const { _tag, envelope } of this.#verdicts) {
-      if (_tag !== "Accepted") continue
-      const reason = { _tag: "OutcomeUnknown", commandId: envelope.commandId } as const
-      envelope.answer(Exit.fail(new Refused({ reason })))
-    }
-  }
-
-  /** Answers every command, from the committed events where it led to some. */
+  /** Answers every command that has no answer yet, from the committed events where it led to some. */
   publish(
     recorded: ReadonlyArray<RecordedEvent>,
     onRefused: (envelope: Envelope, refused: Refused) => void
   ): void {
-    for (const verdict of this.#verdicts) {
+    for (const envelope of this.#deferred.splice(0)) this.repeat(envelope)
+    for (const verdict of this.#verdicts.splice(0)) {
       const { envelope } = verdict
       if (verdict._tag === "Accepted") {
         const { state, from, to } = verdict

@@ -9,6 +9,7 @@ import type { Envelope } from "./CommandQueue.js"
 import { type Decided, decideCommand } from "./decideCommand.js"
 import type { LiveActors } from "./LiveActors.js"
 import type { SystemReason } from "./Refused.js"
+import { idReused, isRepeat } from "./repeats.js"
 import { Turn } from "./Turn.js"
 import type { WaitingRoom } from "./WaitingRoom.js"
 
@@ -25,7 +26,7 @@ export interface TurnDeciderOptions {
   readonly actors: LiveActors
   readonly journal: Journal["Type"]
   readonly now: () => number
-  /** Time of the last `HubReady` or `ClockJumpDetected`. */
+  /** Since when the hub could be reached and could write. */
   readonly floorAt: () => number
   /** Why a command is not taken now, if it is not. Asked in the command's turn. */
   readonly gate: (envelope: Envelope) => SystemReason | undefined
@@ -39,26 +40,25 @@ export class TurnDecider {
   ) {}
 
   /**
-   * Decides commands in order, on top of the turn that is being committed if there is one. They are to be answered once both are
-   * committed. Fails only when actors cannot be loaded; then nothing has moved.
+   * Decides commands in order, into a new turn or into one under way, on top of the turn that is being committed if there is one. They
+   * are to be answered once both are committed. Fails only when actors cannot be loaded; then everything is as before the turn.
    */
   decide(
     envelopes: ReadonlyArray<Envelope>,
-    committing: Turn | undefined
+    committing: Turn | undefined,
+    underWay: Turn | undefined
   ): Effect.Effect<Turn, JournalUnavailable> {
     const { actors, journal, now } = this.options
     return Effect.gen(this, function* () {
-      const turn = new Turn(actors, committing?.lastOffset ?? (yield* journal.head).offset)
-      const repeats = yield* this.#findRepeats(envelopes)
-      yield* actors.ensure(addresses(envelopes), now())
-      const decideAll = Effect.forEach(
-        envelopes,
-        (envelope) => {
+      const turn = underWay ?? new Turn(actors, committing?.lastOffset ?? (yield* journal.head).offset)
+      const decideAll = Effect.gen(this, function* () {
+        const repeats = yield* this.#findRepeats(envelopes)
+        yield* actors.ensure(addresses(envelopes), now())
+        for (const envelope of envelopes) {
           const first = repeats.get(envelope.commandId)
-          return first ? this.#repeat(turn, envelope, first) : this.#decide(turn, envelope, committing)
-        },
-        { discard: true }
-      )
+          yield* first ? this.#repeat(turn, envelope, first) : this.#decide(turn, envelope, committing)
+        }
+      })
       yield* Effect.tapError(decideAll, () => Effect.sync(() => turn.putBack()))
       return turn
     })
@@ -81,14 +81,12 @@ export class TurnDecider {
 
   /** Gives a command that was carried out before its first answer again, or says that its id is another command's. */
   #repeat(turn: Turn, envelope: Envelope, events: ReadonlyArray<RecordedEvent>) {
-    const { commandId, kind, command } = envelope
-    const stream = (events[0] as RecordedEvent).stream
+    const { commandId } = envelope
+    const { stream } = events[0] as RecordedEvent
     const own = events.filter((event) => event.stream === stream)
     const last = own.at(-1) as RecordedEvent
-    const yields: { readonly [commandType: string]: ReadonlyArray<string> } = kind.yields
-    const isSame = (envelope.stream ?? stream) === stream && yields[command.type]?.includes(last.type)
-    if (!isSame) {
-      return Effect.sync(() => turn.refuse(envelope, { _tag: "CommandIdReused", commandId, stream }))
+    if (!isRepeat(envelope, events)) {
+      return Effect.sync(() => turn.refuse(envelope, idReused(envelope, events)))
     }
     return Effect.map(this.options.actors.stateAt(stream, last.version), (state) =>
       state
@@ -131,13 +129,7 @@ export class TurnDecider {
   #decideNow(turn: Turn, envelope: Envelope, committing: Turn | undefined): Decided | undefined {
     const { actors, now, floorAt, gate, onDefect } = this.options
     if (envelope.cancelled) return undefined
-    if (envelope.repeatable) {
-      if (turn.repeat(envelope)) return undefined
-      if (committing?.leadsFrom(envelope.commandId)) {
-        committing.deferred.push(envelope)
-        return undefined
-      }
-    }
+    if (envelope.repeatable && (turn.repeat(envelope) || committing?.defer(envelope))) return undefined
     try {
       const closed = gate(envelope)
       if (closed) return { _tag: "Refuse", reason: closed }

@@ -15,6 +15,8 @@ import {
 } from "xstate"
 import type { EventData, Offset, RecordedEvent, StreamId, Version } from "../events/Event.js"
 import type { Deadline } from "../events/Journal.js"
+import { deadlinesAfter } from "./foldDeadlines.js"
+import { invocationsAfter, invocationsOf, invokesOf, type Origin, toNotes } from "./foldInvocations.js"
 
 /** A pure XState machine whose events are the journal's events. */
 export type Machine = AnyStateMachine
@@ -78,7 +80,8 @@ export interface Fold {
 }
 
 export const makeFold = (source: Machine): Fold => {
-  const [machine, invokes] = withoutInvokes(source)
+  const machine = withoutInvokes(source)
+  const invokes = invokesOf(source)
   const actions: Array<Action> = []
   const scope = makeScope(actions)
   const initialSnapshot = machine.getInitialSnapshot(scope, undefined)
@@ -162,50 +165,14 @@ export const nameOf = (value: StateValue): string => {
 }
 
 /** The part of XState's executable actions that matters here. */
-interface Action {
+export interface Action {
   readonly type: string
   readonly params: unknown
 }
 
-/** Tells that a state with this `invoke` was entered, without XState starting anything. */
-const entered = "mound.entered"
-
-/**
- * The same machine with each `invoke` turned into a note on entry, and the `invoke`s aside by state. XState's own would spawn
- * actors; here they are definitions for the driver to read.
- */
-const withoutInvokes = (machine: Machine): readonly [Machine, ReadonlyMap<string, ReadonlyArray<Invoke>>] => {
-  const invokes = new Map(
-    nodesOf(machine.root).map(({ id, invoke }) => [id, invoke as ReadonlyArray<Invoke>])
-  )
-  return [new StateMachine(toNotes(machine.config), machine.implementations), invokes]
-}
-
-type Invoke = Pick<Invocation, "id" | "src" | "input">
-type Config = Machine["config"]
-type Node = Machine["root"]
-
-const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...Object.values(node.states).flatMap(nodesOf)]
-
-const toNotes = ({ invoke, entry, states, ...config }: Config): Config => {
-  const notes = listOf(invoke).map(({ id }) => {
-    if (id === undefined) throw new Error("an invoke needs an id: the driver knows its fiber by it")
-    return { type: entered, params: { id } }
-  })
-  return {
-    ...config,
-    ...((entry !== undefined || notes.length > 0) && { entry: [...listOf(entry), ...notes] }),
-    ...(states && {
-      states: Object.fromEntries(
-        Object.entries(states).map(([name, state]) => [name, toNotes(state as Config)])
-      )
-    })
-  } as Config
-}
-
-/** Config values may be one or several. */
-const listOf = (value: unknown): ReadonlyArray<{ readonly id?: string }> =>
-  value === undefined ? [] : ([value].flat() as ReadonlyArray<{ readonly id?: string }>)
+/** The same machine with its `invoke`s as notes: XState's own would spawn actors. */
+const withoutInvokes = (machine: Machine): Machine =>
+  new StateMachine(toNotes(machine.config), machine.implementations)
 
 type Scope = Parameters<Machine["transition"]>[2]
 
@@ -224,92 +191,3 @@ const makeScope = (actions: Array<Action>): Scope => {
     actionExecutor: (action: Action) => actions.push(action)
   } as unknown as Scope
 }
-
-const deadlinesAfter = (
-  before: ReadonlyArray<Deadline>,
-  event: Foldable,
-  actions: ReadonlyArray<Action>
-): ReadonlyArray<Deadline> => {
-  let deadlines = before
-  // The deadline that fired is over, also if its state is not left.
-  if (event.by === "deadline") {
-    const { causation, type } = event
-    deadlines = deadlines.filter((deadline) => deadline.armedBy !== causation || deadline.event.type !== type)
-  }
-  for (const { type, params } of actions) {
-    if (type === "xstate.cancel") {
-      const { sendId } = params as { readonly sendId: string }
-      deadlines = deadlines.filter(({ id }) => id !== sendId)
-    }
-    if (type === "xstate.raise") deadlines = armed(deadlines, event, params as RaiseParameters)
-  }
-  return deadlines
-}
-
-interface RaiseParameters {
-  readonly id: string | undefined
-  readonly event: Deadline["event"]
-  readonly delay: number | undefined
-}
-
-/** An infinite delay arms nothing: it is how a machine says that this time there is no deadline. */
-const armed = (
-  deadlines: ReadonlyArray<Deadline>,
-  { at, offset, correlation }: Foldable,
-  { id, event, delay }: RaiseParameters
-): ReadonlyArray<Deadline> => {
-  if (delay === undefined || id === undefined) throw new Error(`raise(${event.type}) needs a delay and an id`)
-  if (!Number.isFinite(delay)) return deadlines
-  const others = deadlines.filter((deadline) => deadline.id !== id)
-  return [...others, { id, dueAt: at + delay, event, armedBy: offset, correlation }]
-}
-
-/** Where an invocation comes from: the event that entered its state. */
-type Origin = Pick<Invocation, "since" | "correlation">
-
-type Invokes = ReadonlyMap<string, ReadonlyArray<Invoke>>
-
-const invocationsAfter = (
-  invokes: Invokes,
-  before: ReadonlyArray<Invocation>,
-  snapshot: AnyMachineSnapshot,
-  actions: ReadonlyArray<Action>,
-  { offset, correlation }: Foldable
-): ReadonlyArray<Invocation> => {
-  const started = new Set(
-    actions.filter(({ type }) => type === entered).map(({ params }) => (params as { readonly id: string }).id)
-  )
-  if (before.length === 0 && started.size === 0) return before
-  const kept = new Map(
-    before.filter(({ id }) => !started.has(id)).map((invocation) => [invocation.id, invocation])
-  )
-  const fresh = invocationsOf(invokes, snapshot, () => ({ since: offset, correlation }))
-  const after = fresh.map((invocation) => {
-    const running = kept.get(invocation.id)
-    return running && isSameInput(running.input, invocation.input) ? running : invocation
-  })
-  const isSame =
-    after.length === before.length && after.every((invocation, index) => invocation === before[index])
-  return isSame ? before : after
-}
-
-/** An invocation is what it is asked to do: asked something else, it is another one, which begins anew. */
-const isSameInput = (before: unknown, after: unknown): boolean =>
-  before === after || JSON.stringify(before) === JSON.stringify(after)
-
-/** The `invoke`s of the active states. Their input may read the context alone: a restart has no event to offer. */
-const invocationsOf = (
-  invokes: Invokes,
-  snapshot: AnyMachineSnapshot,
-  originOf: (id: string) => Origin
-): ReadonlyArray<Invocation> =>
-  snapshot._nodes.flatMap((node) =>
-    (invokes.get(node.id) ?? []).map(({ id, src, input }) => ({
-      id,
-      src: String(src),
-      input: typeof input === "function" ? (input as InputFunction)({ context: snapshot.context }) : input,
-      ...originOf(id)
-    }))
-  )
-
-type InputFunction = (from: { readonly context: unknown }) => unknown

@@ -9,9 +9,15 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly exitCode: number
   /** The reason's own fields, for `--json`. */
   readonly fields?: { readonly [name: string]: unknown }
+  /** Set when the verb's answer on stdout says it already: under `--json` there is one value only. */
+  readonly isAnswered?: boolean
 }> {}
 
-export const usage = (message: string): CliFailure => new CliFailure({ tag: "Usage", message, exitCode: 2 })
+export const usage = (message: string, fix?: string): CliFailure =>
+  new CliFailure({ tag: "Usage", message, fix, exitCode: 2 })
+
+export const failed = (tag: string, message: string, fix?: string): CliFailure =>
+  new CliFailure({ tag, message, fix, exitCode: 1 })
 
 const exitCodes: { readonly [tag: string]: 2 | 75 } = {
   InvalidCommand: 2,

@@ -2,27 +2,19 @@
 import { readFileSync, writeSync } from "node:fs"
 import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
-import { connection, target } from "./Client.js"
-import { CliFailure } from "./CliFailure.js"
-import { json } from "./common.js"
+import { asking } from "./ask.js"
+import { type ConnectionOptions, findHub } from "./Client.js"
+import { CliFailure, failed } from "./CliFailure.js"
 import { print } from "./output.js"
 
-type Connection = Parameters<typeof target>[0]
-
 /** One request with raw bytes; a refusal is told as by any other verb. */
-const request = (options: Connection, path: string, init: RequestInit = {}) =>
+const request = (options: ConnectionOptions, path: string, init: RequestInit = {}) =>
   Effect.gen(function* () {
-    const { url, token } = yield* target(options)
+    const { url, token } = yield* findHub(options)
     const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` }
     const response = yield* Effect.tryPromise({
       try: () => fetch(`${url}${path}`, { ...init, headers }),
-      catch: () =>
-        new CliFailure({
-          tag: "HubNotRunning",
-          message: "the hub does not answer",
-          fix: "start it: mound dev",
-          exitCode: 1
-        })
+      catch: () => failed("HubNotRunning", "the hub does not answer", "start it: mound start")
     })
     const bytes = Buffer.from(yield* Effect.promise(() => response.arrayBuffer()))
     if (response.ok) return bytes
@@ -30,19 +22,16 @@ const request = (options: Connection, path: string, init: RequestInit = {}) =>
     return yield* new CliFailure({ tag: _tag, message, fields, exitCode: 1 })
   })
 
-const put = Command.make(
-  "put",
-  { file: Args.file({ name: "FILE", exists: "yes" }), ...connection, json },
-  (options) =>
-    Effect.gen(function* () {
-      const body = yield* Effect.sync(() => readFileSync(options.file))
-      const answer = (yield* request(options, "/blobs", { method: "POST", body })).toString()
-      const { sha256 } = JSON.parse(answer) as { readonly sha256: string }
-      yield* print(options.json ? answer : sha256)
-    })
+const put = Command.make("put", { file: Args.file({ name: "FILE", exists: "yes" }), ...asking }, (options) =>
+  Effect.gen(function* () {
+    const body = yield* Effect.sync(() => readFileSync(options.file))
+    const answer = (yield* request(options, "/blobs", { method: "POST", body })).toString()
+    const { sha256 } = JSON.parse(answer) as { readonly sha256: string }
+    yield* print(options.json ? answer : sha256)
+  })
 ).pipe(Command.withDescription("keep a file's bytes; prints their digest"))
 
-const get = Command.make("get", { sha256: Args.text({ name: "SHA256" }), ...connection, json }, (options) =>
+const get = Command.make("get", { sha256: Args.text({ name: "SHA256" }), ...asking }, (options) =>
   Effect.gen(function* () {
     const bytes = yield* request(options, `/blobs/${encodeURIComponent(options.sha256)}`)
     if (options.json)

@@ -2,29 +2,41 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Args } from "@effect/cli"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { readExport } from "../events/Archive.js"
 import type { Offset } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
-import { offsetAtTime } from "../events/Journal.js"
+import { type JournalUnavailable, offsetAtTime } from "../events/Journal.js"
+import type { FormatTooNew } from "../events/migrations.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import { journalPath } from "../hub/holdLock.js"
-import { CliFailure, usage } from "./CliFailure.js"
+import { type CliFailure, failed, toCliFailure, usage } from "./CliFailure.js"
+import { stateDirOf } from "./common.js"
 
-type Store = SqliteStore.SqliteStore["Type"]
+export type Store = SqliteStore.SqliteStore["Type"]
 
-const build = <E>(layer: Layer.Layer<SqliteStore.SqliteStore, E>): Effect.Effect<Store, E, Scope.Scope> =>
-  Effect.map(Layer.build(layer), (context) => Context.get(context, SqliteStore.SqliteStore))
+export const exportedFile = Args.file({ name: "FILE", exists: "yes" }).pipe(
+  Args.withDescription("an exported journal instead of the workspace's"),
+  Args.optional
+)
 
-const journalIn = (stateDir: string): Effect.Effect<string, CliFailure> => {
+const build = (
+  layer: Layer.Layer<SqliteStore.SqliteStore, JournalUnavailable | FormatTooNew>
+): Effect.Effect<Store, CliFailure, Scope.Scope> =>
+  Layer.build(layer).pipe(
+    Effect.map((context) => Context.get(context, SqliteStore.SqliteStore)),
+    Effect.mapError((error) => {
+      const { tag, message, fix } = toCliFailure(error)
+      return failed(tag, message, fix ?? "restore a backup, or import an export into another workspace")
+    })
+  )
+
+/** Where the journal of a state folder is, if it has one. */
+export const journalIn = (stateDir: string): Effect.Effect<string, CliFailure> => {
   const path = journalPath(stateDir)
   if (existsSync(path)) return Effect.succeed(path)
-  return new CliFailure({
-    tag: "NoJournal",
-    message: `there is no journal at ${path}`,
-    fix: "start a hub there first: mound dev",
-    exitCode: 1
-  })
+  return failed("NoJournal", `there is no journal at ${path}`, "start a hub there first: mound start")
 }
 
 /** The journal as it is at this moment, whatever a hub appends meanwhile. */
@@ -36,7 +48,7 @@ export const openGrowing = (stateDir: string) =>
   Effect.flatMap(journalIn(stateDir), (path) => build(SqliteStore.layerReadOnly(path)))
 
 /** An exported file, verified and copied into a store that lasts as long as the scope. */
-export const openExport = (file: string) =>
+const openExport = (file: string) =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "mound-"))),
@@ -46,6 +58,19 @@ export const openExport = (file: string) =>
     yield* readExport(file, (events) => EventRows.copyInto(store, events))
     return store
   })
+
+/** The exported file that was named, else the workspace's journal. */
+export const openNamed = (options: {
+  readonly file: Option.Option<string>
+  readonly workspace: Option.Option<string>
+}) =>
+  Option.match(options.file, {
+    onNone: () => Effect.flatMap(stateDirOf(options.workspace), openMoment),
+    onSome: openExport
+  })
+
+/** `2026-11-25`, or with a time; what else `Date.parse` takes for a date is more likely a slip. */
+const isoDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/
 
 /** An offset, or the last offset of an instant. */
 export const offsetOf = (
@@ -57,9 +82,10 @@ export const offsetOf = (
     if (Option.isNone(text)) return undefined
     const value = text.value
     if (/^\d{1,15}$/.test(value)) return Number(value) as Offset
-    const at = Date.parse(value)
-    if (Number.isNaN(at))
+    const at = isoDate.test(value) ? Date.parse(value) : Number.NaN
+    if (Number.isNaN(at)) {
       return yield* usage(`--${option}: must be an offset or an ISO 8601 date, not ${value}`)
+    }
     const journal = {
       head: EventRows.head(store),
       read: (after: Offset, limit: number) => EventRows.readAfter(store, after, limit)

@@ -1,9 +1,6 @@
 /** `mound ledger`: care for the ledger as a whole. */
 import { Command, Options } from "@effect/cli"
-import { Effect, Option } from "effect"
-import { connect, connection, explainFailure } from "./Client.js"
-import { json } from "./common.js"
-import { print } from "./output.js"
+import { ask, asking, given } from "./ask.js"
 
 const sweep = Command.make(
   "sweep",
@@ -13,16 +10,15 @@ const sweep = Command.make(
       Options.optional
     ),
     dryRun: Options.boolean("dry-run").pipe(Options.withDescription("only say what would be dropped")),
-    ...connection,
-    json
+    ...asking
   },
   (options) =>
-    Effect.gen(function* () {
-      const client = yield* connect(options)
-      const floor = Option.getOrUndefined(options.floor)
-      const payload = { ...(floor !== undefined && { floor }), ...(options.dryRun && { dryRun: true }) }
-      yield* print(JSON.stringify(yield* client.ledger.sweep({ payload })))
-    }).pipe(Effect.mapError(explainFailure))
+    ask(
+      options,
+      given({ floor: options.floor, dryRun: options.dryRun }),
+      ({ ledger }, payload) => ledger.sweep({ payload }),
+      JSON.stringify
+    )
 ).pipe(Command.withDescription("evaporate finished and forgotten marks that have faded"))
 
 export const ledger = Command.make("ledger").pipe(

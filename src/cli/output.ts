@@ -1,25 +1,51 @@
 /** Data goes to stdout, words to stderr; a pipe that is closed ends the program quietly. */
-import { Console, Effect } from "effect"
+import { writeSync } from "node:fs"
+import { Effect } from "effect"
 
-/** Prints data. */
-export const print = (text: string): Effect.Effect<void> => (text === "" ? Effect.void : Console.log(text))
+/** Prints data. A reader that has seen enough, such as `head`, ends the program; any other fault is one. */
+export const print = (text: string): Effect.Effect<void> =>
+  text === "" ? Effect.void : Effect.sync(() => writeOut(process.stdout.fd, `${text}\n`))
 
 /** Prints words for a person. */
-export const say = (text: string): Effect.Effect<void> => Console.error(text)
+export const say = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`${text}\n`))
+
+/** Writes everything before it returns, so that a disk that is full is met here; a pipe may take less than all at a time. */
+export const writeOut = (descriptor: number, text: string): void => {
+  const bytes = Buffer.from(text)
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(descriptor, bytes, written)
+    } catch (error) {
+      const { code } = error as { readonly code?: string }
+      if (code === "EPIPE") process.exit(0)
+      if (code !== "EAGAIN") throw error
+      Atomics.wait(sleeper, 0, 0, fullPipeMs)
+    }
+  }
+}
+
+const fullPipeMs = 5
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
 /** Columns padded to their widest cell, with a line of headings. */
-export const table = (
-  headings: ReadonlyArray<string>,
-  rows: ReadonlyArray<ReadonlyArray<unknown>>
-): string => {
-  const cells = [headings, ...rows.map((row) => row.map(cell))]
-  const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
-  const line = (row: ReadonlyArray<string>) =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd()
-  return cells.map(line).join("\n")
+export const table = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<unknown>>): string =>
+  columns([headings, ...rows.map((row) => row.map(cell))])
+
+/** Cells in columns that are padded to their widest one. */
+export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths: Array<number> = []
+  for (const row of rows) {
+    for (const [index, text] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, text.length)
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((text, index) => text.padEnd(widths[index] ?? 0))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
 }
 
 const cell = (value: unknown): string => (value === null || value === undefined ? "-" : String(value))

@@ -7,7 +7,7 @@ const shown = 20
 
 /** The report of a whole replay: actors by kind and state, then where the code and the past disagree. */
 export const replayReport = (replayed: Replayed, tookMs: number): string => {
-  const { events, streams, upTo, actors, rows, divergences, differences } = replayed
+  const { events, streams, upTo, actors, rows } = replayed
   const rate = Math.round(events / Math.max(0.001, tookMs / 1_000))
   const states = [...actors].flatMap(([kind, counts]) =>
     [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([state, count]) => [kind, state, count])
@@ -22,12 +22,12 @@ export const replayReport = (replayed: Replayed, tookMs: number): string => {
       rows.map((row) => [row.projection, row.rows])
     ),
     "",
-    ...divergenceLines(divergences),
-    ...differenceLines(differences)
+    ...divergenceLines(replayed),
+    ...differenceLines(replayed)
   ].join("\n")
 }
 
-const divergenceLines = (divergences: Replayed["divergences"]): ReadonlyArray<string> => {
+const divergenceLines = ({ divergences, divergedStreams }: Replayed): ReadonlyArray<string> => {
   if (divergences.length === 0) return ["no divergences"]
   const lines = divergences
     .slice(0, shown)
@@ -35,10 +35,12 @@ const divergenceLines = (divergences: Replayed["divergences"]): ReadonlyArray<st
       ({ offset, stream, version, type, before, expected, actual, problem }) =>
         `  offset ${offset}  ${stream} version ${version}  ${type} in ${before}: expected ${expected}, actual ${actual ?? "refused"} (${problem})`
     )
-  return [`${divergences.length} streams diverge; the first:`, ...lines]
+  return [`${counted(divergedStreams, "stream diverges", "streams diverge")}; the first:`, ...lines]
 }
 
-const differenceLines = (differences: Replayed["differences"]): ReadonlyArray<string> => {
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
+
+const differenceLines = ({ differences, differingRows }: Replayed): ReadonlyArray<string> => {
   if (differences.length === 0) return []
   const lines = differences.slice(0, shown).map(({ projection, key, live, replayed }) => {
     const columns = Object.keys(replayed ?? {}).filter((column) => live?.[column] !== replayed?.[column])
@@ -47,7 +49,8 @@ const differenceLines = (differences: Replayed["differences"]): ReadonlyArray<st
     )
     return `  ${projection} ${key}: ${live ? parts.join("; ") : replayed ? "no live row" : ""}`
   })
-  return [`${differences.length} live rows are not what today's reducers make:`, ...lines]
+  const rows = counted(differingRows, "live row is", "live rows are")
+  return [`${rows} not what today's reducers make; the first:`, ...lines]
 }
 
 /** A stream told step by step. */

@@ -3,20 +3,20 @@ import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { describeDatabase, queryDatabase } from "../runtimes/readDatabase.js"
 import { databasePath } from "../runtimes/senseDatabase.js"
-import { ask } from "./ask.js"
-import { connect, connection, explainFailure } from "./Client.js"
-import { CliFailure } from "./CliFailure.js"
-import { durationOf, json, optionalText, stateDirOf } from "./common.js"
+import { ask, asking } from "./ask.js"
+import { connect, explainFailure } from "./Client.js"
+import { CliFailure, failed } from "./CliFailure.js"
+import { durationOf, optionalText, stateDirOf } from "./common.js"
 import { localTime, print, table } from "./output.js"
 
-const shared = { ...connection, json }
 const name = Args.text({ name: "NAME" })
 
 const time = (at: number | null): string | null => (at === null ? null : localTime(at))
 
-const list = Command.make("list", shared, (options) =>
+const list = Command.make("list", asking, (options) =>
   ask(
     options,
+    {},
     (client) => client.senses.senses(),
     ({ rows }) =>
       table(
@@ -36,7 +36,7 @@ const list = Command.make("list", shared, (options) =>
 
 const trigger = Command.make(
   "trigger",
-  { name, wait: optionalText("wait", "wait so long for the compute to end, such as 30s"), ...shared },
+  { name, wait: optionalText("wait", "wait so long for the compute to end, such as 30s"), ...asking },
   (options) =>
     Effect.gen(function* () {
       const wait = yield* durationOf("wait", options.wait)
@@ -54,28 +54,27 @@ const trigger = Command.make(
       const { outcome, payload, workflow, error } = answer
       const what = payload === undefined ? (workflow ?? error ?? "") : JSON.stringify(payload)
       yield* print(options.json ? JSON.stringify(answer) : `${outcome}${what && `\t${what}`}`)
-      if (outcome === "failed" || outcome === "timed_out") return yield* failed
+      if (outcome === "failed" || outcome === "timed_out") return yield* computeFailed
     }).pipe(Effect.mapError(explainFailure))
 ).pipe(Command.withDescription("have a sense compute; prints the offset and when it is due"))
 
 /** The answer has been printed; only the exit code is left to say. */
-const tooLate = new CliFailure({ tag: "WaitOver", message: "the compute had not ended in time", exitCode: 1 })
-const failed = new CliFailure({ tag: "ComputeFailed", message: "the compute failed", exitCode: 1 })
+const answered = (tag: string, message: string) =>
+  new CliFailure({ tag, message, exitCode: 1, isAnswered: true })
+const tooLate = answered("WaitOver", "the compute had not ended in time")
+const computeFailed = answered("ComputeFailed", "the compute failed")
 
-const reset = Command.make("reset", { name, ...shared }, (options) =>
+const reset = Command.make("reset", { name, ...asking }, (options) =>
   ask(
     options,
+    {},
     (client) => client.senses.resetSense({ path: { name: options.name } }),
     ({ state }) => state
   )
 ).pipe(Command.withDescription("close a sense's circuit, and load code anew that was broken"))
 
 const refused = (error: unknown): CliFailure =>
-  new CliFailure({
-    tag: "QueryRefused",
-    message: error instanceof Error ? error.message : String(error),
-    exitCode: 1
-  })
+  failed("QueryRefused", error instanceof Error ? error.message : String(error))
 
 /** Rows as a table whose headings are their columns. */
 const rowsTable = (rows: ReadonlyArray<{ readonly [column: string]: unknown }>): string => {
@@ -94,12 +93,13 @@ const query = Command.make(
     name,
     sql: Args.text({ name: "SQL" }).pipe(Args.optional),
     limit: Options.integer("limit").pipe(Options.withDefault(1_000), Options.withDescription("rows at most")),
-    ...shared
+    ...asking
   },
   (options) => {
     if (Option.isNone(options.sql)) {
       return ask(
         options,
+        {},
         (client) => client.senses.signals({ urlParams: { sense: options.name, limit: 20 } }),
         ({ rows }) =>
           table(
@@ -122,7 +122,7 @@ const query = Command.make(
   Command.withDescription("one reading statement on a sense's database; without one its latest 20 signals")
 )
 
-const schema = Command.make("schema", { name, ...shared }, (options) =>
+const schema = Command.make("schema", { name, ...asking }, (options) =>
   Effect.gen(function* () {
     const stateDir = yield* stateDirOf(options.workspace)
     const statements = yield* Effect.try({

@@ -4,16 +4,15 @@ import { Clock, Effect, Option } from "effect"
 import type { JournalEvent } from "../http/JournalEvent.js"
 import { threadText } from "../http/threadText.js"
 import type { RunRow } from "../http/workflowApi.js"
-import { ask, given } from "./ask.js"
-import { type Client, connect, connection, explainFailure } from "./Client.js"
+import { ask, asking, given } from "./ask.js"
+import { type Client, connect, explainFailure } from "./Client.js"
 import { CliFailure, usage } from "./CliFailure.js"
-import { durationOf, json, optionalInteger, optionalText } from "./common.js"
+import { durationOf, optionalInteger, optionalText } from "./common.js"
 import { eventLine } from "./eventLine.js"
 import { print, say, span, table } from "./output.js"
 import { runLine } from "./runLines.js"
 
 const run = Args.text({ name: "RUN" })
-const shared = { ...connection, json }
 const statuses = [
   "all",
   "queued",
@@ -45,26 +44,24 @@ const list = Command.make(
       Options.withDefault(0),
       Options.withDescription("leave so many of the newest out")
     ),
-    ...shared
+    ...asking
   },
   (options) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       ask(
         options,
-        ({ runs }) =>
-          Effect.gen(function* () {
-            const wanted = options.limit + options.offset
-            if (options.limit < 1 || options.offset < 0 || wanted > maxRows)
-              return yield* usage(`--limit and --offset together must be from 1 to ${maxRows}`)
-            const status = options.all ? Option.some("all" as const) : options.status
-            const urlParams = {
-              limit: wanted,
-              ...given("status", status),
-              ...given("workflow", options.workflow)
-            }
-            const page = yield* runs.listRuns({ urlParams })
-            return { ...page, rows: page.rows.slice(options.offset) }
-          }),
+        Effect.gen(function* () {
+          const limit = options.limit + options.offset
+          if (options.limit < 1 || options.offset < 0 || limit > maxRows)
+            return yield* usage(`--limit and --offset together must be from 1 to ${maxRows}`)
+          const status = options.all ? Option.some("all" as const) : options.status
+          return given({ limit, status, workflow: options.workflow })
+        }),
+        ({ runs }, urlParams) =>
+          Effect.map(runs.listRuns({ urlParams }), (page) => ({
+            ...page,
+            rows: page.rows.slice(options.offset)
+          })),
         ({ rows }) =>
           table(
             ["RUN", "WORKFLOW", "STATUS", "EXIT", "ROUNDS", "ROLE", "AGE"],
@@ -109,11 +106,12 @@ const inspectWith = (name: string) =>
         Options.withDefault(0),
         Options.withDescription("leave so many of the first events out")
       ),
-      ...shared
+      ...asking
     },
     (options) =>
       ask(
         options,
+        {},
         (client) =>
           Effect.gen(function* () {
             const row = yield* client.runs.showRun({ path: { id: options.run }, urlParams: {} })
@@ -139,16 +137,13 @@ const thread = Command.make(
     run,
     before: optionalInteger("before", "the page of rounds that ends before this one"),
     budget: optionalInteger("budget", "about how many characters, 8000 by default"),
-    ...shared
+    ...asking
   },
   (options) =>
     ask(
       options,
-      ({ runs }) =>
-        runs.thread({
-          path: { id: options.run },
-          urlParams: { ...given("before", options.before), ...given("budget", options.budget) }
-        }),
+      given({ before: options.before, budget: options.budget }),
+      ({ runs }, urlParams) => runs.thread({ path: { id: options.run }, urlParams }),
       (page) =>
         threadText(
           page.rounds.map((round) => ({ ...round, meta: round.meta as { [name: string]: unknown } })),
@@ -171,7 +166,7 @@ const trigger = Command.make(
       Options.withAlias("f"),
       Options.withDescription("show what happens until its end, and exit with its exit code")
     ),
-    ...shared
+    ...asking
   },
   (options) =>
     Effect.gen(function* () {
@@ -186,7 +181,7 @@ const trigger = Command.make(
       const isDone = row ? row.status === "completed" : fate.status !== "dropped"
       if (isDone) return
       const message = row ? `the run is ${row.status}` : `the run was dropped: ${fate.reason}`
-      return yield* new CliFailure({ tag: "NotCompleted", message, exitCode: 1 })
+      return yield* new CliFailure({ tag: "NotCompleted", message, exitCode: 1, isAnswered: true })
     }).pipe(Effect.mapError(explainFailure))
 ).pipe(Command.withDescription("start a run; prints its id and whether it runs, waits or was dropped"))
 
@@ -199,21 +194,22 @@ const payloadOf = (options: {
   readonly dryRun: boolean
 }) =>
   Effect.gen(function* () {
-    const payload = Option.isSome(options.payload) ? yield* parsePayload(options.payload.value) : {}
+    const payload = Option.isSome(options.payload)
+      ? yield* parsePayload("payload", options.payload.value)
+      : {}
     const unknown = Object.keys(payload).find((key) => !payloadKeys.has(key))
     if (unknown !== undefined)
       return yield* usage(`--payload: ${unknown} is not one of prompt, maxRounds, dryRun`)
     const asked = {
       ...payload,
-      ...given("prompt", options.prompt),
-      ...given("maxRounds", options.maxRounds),
+      ...given({ prompt: options.prompt, maxRounds: options.maxRounds }),
       ...(options.dryRun && { dryRun: true })
     } as { readonly prompt?: unknown }
     if (typeof asked.prompt !== "string") return yield* usage("a run needs a prompt: --prompt TEXT")
     return asked as { readonly prompt: string; readonly maxRounds?: number; readonly dryRun?: boolean }
   })
 
-const parsePayload = (text: string): Effect.Effect<object, CliFailure> =>
+const parsePayload = (name: string, text: string): Effect.Effect<object, CliFailure> =>
   Effect.try({
     try: () => {
       const value: unknown = JSON.parse(text)
@@ -221,7 +217,7 @@ const parsePayload = (text: string): Effect.Effect<object, CliFailure> =>
         throw new Error("must be an object")
       return value
     },
-    catch: (error) => usage(`--payload: ${error instanceof Error ? error.message : error}`)
+    catch: (error) => usage(`--${name}: ${error instanceof Error ? error.message : error}`)
   })
 
 /** The run as it is when it has ended, or when the time is up. */
@@ -257,7 +253,8 @@ const followRun = (client: Client, id: string, asJson: boolean) =>
       if (!asJson) yield* print(`${id}\t${row.status}`)
       if (row.status === "completed") return
       const message = `the run is ${row.status}${row.reason === null ? "" : `: ${row.reason}`}`
-      return yield* new CliFailure({ tag: "NotCompleted", message, exitCode: row.exitCode || 1 })
+      const exitCode = row.exitCode || 1
+      return yield* new CliFailure({ tag: "NotCompleted", message, exitCode, isAnswered: true })
     }
   })
 
@@ -265,11 +262,12 @@ const statusOf = ({ status }: { readonly status: string }) => status
 
 const kill = Command.make(
   "kill",
-  { run, reason: optionalText("reason", "why, for the journal"), ...shared },
+  { run, reason: optionalText("reason", "why, for the journal"), ...asking },
   (options) =>
     ask(
       options,
-      ({ runs }) => runs.killRun({ path: { id: options.run }, payload: given("reason", options.reason) }),
+      given({ reason: options.reason }),
+      ({ runs }, payload) => runs.killRun({ path: { id: options.run }, payload }),
       statusOf
     )
 ).pipe(Command.withDescription("stop a run; prints its status"))
@@ -279,42 +277,40 @@ const resume = Command.make(
   {
     run,
     output: optionalText("output", 'JSON {"content": ..., "meta": ...}: what the step that is held came to'),
-    ...shared
+    ...asking
   },
   (options) =>
     ask(
       options,
-      ({ runs }) =>
-        Effect.gen(function* () {
-          const output = Option.isSome(options.output) ? yield* parsePayload(options.output.value) : undefined
-          return yield* runs.resumeRun({
-            path: { id: options.run },
-            payload: output ? { output: output as { readonly content: string } } : {}
-          })
-        }),
+      Effect.gen(function* () {
+        if (Option.isNone(options.output)) return {}
+        const output = yield* parsePayload("output", options.output.value)
+        return { output: output as { readonly content: string } }
+      }),
+      ({ runs }, payload) => runs.resumeRun({ path: { id: options.run }, payload }),
       statusOf
     )
 ).pipe(Command.withDescription("let a run that crashed, was interrupted or is held go on"))
 
-const reset = Command.make("reset", { workflow: Args.text({ name: "WORKFLOW" }), ...shared }, (options) =>
+const reset = Command.make("reset", { workflow: Args.text({ name: "WORKFLOW" }), ...asking }, (options) =>
   ask(
     options,
+    {},
     ({ workflows }) => workflows.resetWorkflow({ path: { name: options.workflow } }),
     ({ state }) => state
   )
 ).pipe(Command.withDescription("close a workflow's circuit"))
 
-const reload = Command.make("reload", { workflow: Args.text({ name: "WORKFLOW" }), ...shared }, (options) =>
+const reload = Command.make("reload", { workflow: Args.text({ name: "WORKFLOW" }), ...asking }, (options) =>
   Effect.gen(function* () {
-    const { error } = yield* ask(
-      options,
-      ({ workflows }) => workflows.reloadWorkflow({ path: { name: options.workflow } }),
-      ({ state }) => state
-    )
-    if (error === null) return
+    const { workflows } = yield* connect(options)
+    const answer = yield* workflows.reloadWorkflow({ path: { name: options.workflow } })
+    yield* print(options.json ? JSON.stringify(answer) : answer.state)
+    if (answer.error === null) return
     const fix = "the old code goes on; mend the new code and reload again"
-    return yield* new CliFailure({ tag: "ReloadFailed", message: error, fix, exitCode: 1 })
-  })
+    const { error: message } = answer
+    return yield* new CliFailure({ tag: "ReloadFailed", message, fix, exitCode: 1, isAnswered: true })
+  }).pipe(Effect.mapError(explainFailure))
 ).pipe(Command.withDescription("go over to a workflow's code as it is now; prints the state"))
 
 export const workflow = Command.make("workflow").pipe(

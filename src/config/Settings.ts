@@ -3,17 +3,21 @@
  * in that order. All errors are reported at once, each with its key and its source.
  */
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
-import { boolean, duration, integer, number, offOr, type Parser, size, text, texts } from "./parsers.js"
+import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
 import { workspaceKeys } from "./WorkspaceConfig.js"
 
 interface Setting<A> {
   readonly parse: Parser<A>
   readonly fallback: A
+  /** An older key of `mound.yaml` for the same thing. */
+  readonly alias?: string
   /** Variable to read besides the one that the key's name gives. */
   readonly old?: string
+  /** A file or folder: a relative one is meant from the workspace in `mound.yaml`, else from where the program was started. */
+  readonly isPath?: true
   /** How the old variable writes what the key calls a duration: plain milliseconds. */
   readonly oldUnit?: "ms"
 }
@@ -32,19 +36,37 @@ const dayMs = 86_400_000
 const KiB = 1_024
 const MiB = 1_024 * KiB
 
+/** From the most to the least that is logged. */
+export const logLevels = ["DEBUG", "INFO", "WARN", "ERROR"] as const
+export type LogLevel = (typeof logLevels)[number]
+
 /** Keys, limits and defaults of contracts: hub 6 and ledger 6.1. */
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
   "http.host": setting(text, "127.0.0.1"),
-  "http.token_file": setting<string | undefined>(text, undefined),
+  "http.token_file": setting<string | undefined>(text, undefined, { isPath: true }),
   "http.allowed_hosts": setting(texts, []),
   "http.allowed_origins": setting(texts, []),
   "http.max_body": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
   "hub.drain_timeout": setting(duration(1_000, 600_000), 30_000),
+  "hub.ready_timeout": setting(duration(1_000, 3_600_000), 30_000),
+  "hub.memory_limit": setting(size(64 * MiB, 1_024 ** 4), 2_048 * MiB),
+  "log.level": setting(word(logLevels), "INFO"),
+  "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
+  "log.max_files": setting(integer(0, 1_000), 5),
+  "streams.enabled": setting(boolean, false, { alias: "experimental.durableStreams" }),
+  "streams.long_poll": setting(duration(100, dayMs), 30_000),
+  "streams.heartbeat": setting(duration(100, dayMs), 30_000),
+  "streams.comment": setting(duration(100, dayMs), 15_000),
+  "servers.ttl": setting(duration(1_000, dayMs), 30_000),
+  "servers.forget_after": setting(duration(1_000, 30 * dayMs), 300_000),
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
-  "ledger.stance_registry": setting<string | undefined>(text, undefined, { old: "SBP_STANCE_REGISTRY" }),
+  "ledger.stance_registry": setting<string | undefined>(text, undefined, {
+    old: "SBP_STANCE_REGISTRY",
+    isPath: true
+  }),
   "ledger.sweep.interval": setting(offOr(duration(100, 30 * dayMs)), undefined, {
     old: "SBP_DECAY_GC_INTERVAL_MS",
     oldUnit: "ms"
@@ -58,6 +80,14 @@ const settings = {
   "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB)
 }
 
+/** Today's keys by their older ones. */
+const aliases: ReadonlyMap<string, string> = new Map(
+  Object.entries(settings as { readonly [key: string]: Setting<unknown> }).flatMap(([key, { alias }]) =>
+    alias === undefined ? [] : [[alias, key] as const]
+  )
+)
+const keys: ReadonlyArray<string> = [...Object.keys(settings), ...aliases.keys()]
+
 type Definitions = typeof settings
 
 /** The first parts of all keys: what may stand at the top of `mound.yaml` beside senses and workflows. */
@@ -70,7 +100,8 @@ type Key = keyof Definitions
 const variables: { readonly [K in Key]?: string } = {
   "http.port": "MOUND_PORT",
   "http.host": "MOUND_HOST",
-  "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT"
+  "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT",
+  "hub.ready_timeout": "MOUND_READY_TIMEOUT"
 }
 
 export type Settings = {
@@ -132,6 +163,8 @@ export const loadSettings = ({
       }
       const parsed = definition.parse(found.raw)
       if ("problem" in parsed) problems.push({ key, source: found.source, problem: parsed.problem })
+      else if (definition.isPath && found.from === "config")
+        values[key] = resolve(workspace, String(parsed.value))
       else values[key] = parsed.value
       if (key === "http.port") portSource = found.from
     }
@@ -189,6 +222,8 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
   }
   if (document.errors.length > 0 || document.contents === null) return found
   const visit = (node: Node, prefix: string): void => {
+    // A section whose keys are all left out.
+    if (isScalar(node) && node.value === null) return
     if (!isMap(node)) {
       problems.push({ key: prefix || "mound.yaml", source: path, problem: "must be a mapping of settings" })
       return
@@ -198,9 +233,16 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
       const key = prefix === "" ? name : `${prefix}.${name}`
       const { line, col } = lines.linePos(pair.key.range?.[0] ?? 0)
       const where = `${path}:${line}:${col}`
-      if (key in settings) {
-        found.set(key, { raw: pair.value?.toJS(document), source: where, from: "config" })
-      } else if (Object.keys(settings).some((known) => known.startsWith(`${key}.`))) {
+      const known = aliases.get(key) ?? key
+      if (Object.hasOwn(settings, known)) {
+        const raw: unknown = pair.value?.toJS(document)
+        const other = found.get(known)
+        if (other && other.raw !== raw) {
+          const problem = `differs from what ${other.source} says of the same thing`
+          problems.push({ key, source: where, problem })
+        }
+        found.set(known, { raw, source: where, from: "config" })
+      } else if (keys.some((each) => each.startsWith(`${key}.`))) {
         if (pair.value) visit(pair.value, key)
       } else if (prefix !== "" || !(workspaceKeys as ReadonlyArray<string>).includes(name)) {
         problems.push({ key, source: where, problem: `is not a setting${nearest(key)}` })

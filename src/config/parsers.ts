@@ -31,6 +31,14 @@ export const number: Parser<number> = (raw) => {
 
 export const text: Parser<string> = (raw) => (typeof raw === "string" ? valid(raw) : wrong("must be a text"))
 
+/** One of a closed set of words, in any case. */
+export const word =
+  <const Words extends ReadonlyArray<string>>(words: Words): Parser<Words[number]> =>
+  (raw) => {
+    const found = words.find((each) => each === String(raw).toUpperCase())
+    return found === undefined ? wrong(`must be one of ${words.join(", ")}`) : valid(found)
+  }
+
 export const texts: Parser<ReadonlyArray<string>> = (raw) => {
   const list = typeof raw === "string" ? raw.split(",").map((item) => item.trim()) : raw
   return Array.isArray(list) && list.every((item) => typeof item === "string")

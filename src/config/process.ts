@@ -8,3 +8,15 @@ export const workingDirectory: string = process.cwd()
 export const nameCause = (cause: string): void => {
   process.env.MOUND_CAUSE = cause
 }
+
+const dashes = process.argv.indexOf("--")
+
+/** The words after `--`: somebody else's command, which this program only passes on. */
+export const foreignCommand: ReadonlyArray<string> = dashes < 0 ? [] : process.argv.slice(dashes + 1)
+
+/** The boot id that the starter of a background hub has drawn for it; taken out, so that no child of the hub inherits it. */
+export const takeBootId = (): string | undefined => {
+  const bootId = process.env.MOUND_BOOT_ID
+  delete process.env.MOUND_BOOT_ID
+  return bootId
+}

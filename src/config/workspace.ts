@@ -5,13 +5,18 @@ import { Effect, Schema } from "effect"
 import type { Environment } from "./Settings.js"
 
 export class WorkspaceNotFound extends Schema.TaggedError<WorkspaceNotFound>()("WorkspaceNotFound", {
-  from: Schema.String
+  from: Schema.String,
+  isNamed: Schema.Boolean
 }) {
   override get message() {
-    return `no workspace at ${this.from}: neither it nor a folder above it has a mound.yaml or a .mound folder`
+    return this.isNamed
+      ? `there is no folder ${this.from}`
+      : `no workspace at ${this.from}: neither it nor a folder above it has a mound.yaml or a .mound folder`
   }
   get fix() {
-    return "run this in a workspace, or name a folder: --workspace DIR"
+    return this.isNamed
+      ? "make it first, or name another: --workspace DIR"
+      : "run this in a workspace, or name a folder: --workspace DIR"
   }
 }
 
@@ -27,11 +32,11 @@ export const findWorkspace = (
     const chosen = named ?? (environment.MOUND_WORKSPACE?.trim() || undefined)
     if (chosen !== undefined) {
       const path = resolve(from, chosen)
-      return isFolder(path) ? Effect.succeed(path) : new WorkspaceNotFound({ from: path })
+      return isFolder(path) ? Effect.succeed(path) : new WorkspaceNotFound({ from: path, isNamed: true })
     }
     for (let folder = resolve(from); ; folder = dirname(folder)) {
       if (marks.some((mark) => existsSync(join(folder, mark)))) return Effect.succeed(folder)
-      if (folder === dirname(folder)) return new WorkspaceNotFound({ from })
+      if (folder === dirname(folder)) return new WorkspaceNotFound({ from, isNamed: false })
     }
   })
 

@@ -50,7 +50,7 @@ export class ExportInvalid extends Schema.TaggedError<ExportInvalid>()("ExportIn
     return `${this.path}, line ${this.line}: ${this.problem}`
   }
   get fix() {
-    return "export again, or use an older export"
+    return "use a file that journal export wrote: export again, or take an older one"
   }
 }
 
@@ -110,7 +110,7 @@ export const readExport = <E>(
     let number = 0
     let header: Header | undefined
     let trailer: typeof Trailer.Type | undefined
-    let verifier = new ChainVerifier()
+    const verifier = new ChainVerifier()
     let rows = 0
     yield* Stream.runForEachChunk(Stream.rechunk(lines, pageSize), (chunk) =>
       Effect.gen(function* () {
@@ -120,7 +120,9 @@ export const readExport = <E>(
           if (trailer) return yield* invalid(path, number, "stands after the trailer")
           const json = yield* parse(path, number, text)
           if (!header) {
-            header = yield* decode(Header, path, number, json)
+            header = yield* Effect.mapError(decode(Header, path, number, json), () =>
+              invalid(path, number, "is not the header of an exported journal")
+            )
             if (header.stream !== undefined || header.from !== 1) {
               return yield* invalid(
                 path,
@@ -128,12 +130,14 @@ export const readExport = <E>(
                 "is a partial export; a whole one, from offset 1, is needed"
               )
             }
-            verifier = new ChainVerifier()
           } else if (isTrailer(json)) trailer = yield* decode(Trailer, path, number, json)
-          else events.push(yield* toEvent(path, number, json))
+          else {
+            const event = yield* toEvent(path, number, json)
+            const fault = verifier.check([event])
+            if (fault) return yield* invalid(path, number, `offset ${fault.offset}: ${fault.detail}`)
+            events.push(event)
+          }
         }
-        const fault = verifier.check(events)
-        if (fault) return yield* invalid(path, number, `offset ${fault.offset}: ${fault.detail}`)
         rows += events.length
         yield* take(events)
       })
@@ -142,6 +146,9 @@ export const readExport = <E>(
     if (!trailer) return yield* invalid(path, number, "is cut short: the trailer is missing")
     if (trailer.rows !== rows || trailer.lastHash !== verifier.head.hash) {
       return yield* invalid(path, number, `the trailer speaks of ${trailer.rows} events, ${rows} were found`)
+    }
+    if (header.to !== rows) {
+      return yield* invalid(path, 1, `the header speaks of ${header.to} events, ${rows} were found`)
     }
     return header
   })

@@ -94,6 +94,23 @@ export const readStreamAfter = (store: Store, stream: StreamId, after: Offset, l
     ])
     .pipe(toEvents)
 
+/** Where a stream ends; 0 when it has no events. */
+export const tailOf = (store: Store, stream: StreamId): Effect.Effect<Offset, JournalUnavailable> =>
+  Effect.map(
+    store.read(`SELECT "offset" FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1`, [stream]),
+    ([row]) => (row?.offset ?? 0) as Offset
+  )
+
+/** The newest event of a type, if there is one. It looks at events from the end: for types that are rare and looked for rarely. */
+export const newestOfType = (
+  store: Store,
+  type: string
+): Effect.Effect<RecordedEvent | undefined, JournalUnavailable> =>
+  Effect.map(
+    store.read(`${selectEvents} WHERE type = ? ORDER BY "offset" DESC LIMIT 1`, [type]),
+    ([row]) => row && toEvent(row)
+  )
+
 // CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
 const streamsSql = `${selectEvents.replace("FROM events", "FROM json_each(?) AS wanted CROSS JOIN events")}
   ON events.stream = wanted.value ->> 0 AND events.version > wanted.value ->> 1

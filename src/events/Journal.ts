@@ -71,6 +71,8 @@ export class Journal extends Context.Tag("mound/Journal")<
       limit: number,
       stream?: StreamId
     ) => Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable>
+    /** Offset of a stream's newest event; 0 when it has none. */
+    readonly tailOf: (stream: StreamId) => Effect.Effect<Offset, JournalUnavailable>
     /** The events of streams after the given versions, by stream and version. */
     readonly readStreams: (
       tails: ReadonlyArray<{ readonly stream: StreamId; readonly after: Version }>,

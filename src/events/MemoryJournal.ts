@@ -1,6 +1,6 @@
 /** The journal's contract on an array, for tests of what stands on it. Loses everything with its process. */
 import { Effect, Layer } from "effect"
-import { encodeEvent, type RecordedEvent, type StreamId, type Version } from "./Event.js"
+import { encodeEvent, type Offset, type RecordedEvent, type StreamId, type Version } from "./Event.js"
 import { emptyHead, type Head, headAfter, seal } from "./HashChain.js"
 import { type Agenda, advance, type Batch, Journal } from "./Journal.js"
 import { randomHex } from "./randomHex.js"
@@ -40,6 +40,8 @@ const make = Effect.gen(function* () {
           ? events.slice(after, after + limit)
           : events.filter((event) => event.stream === stream && event.offset > after).slice(0, limit)
       ),
+    tailOf: (stream) =>
+      Effect.sync(() => events.findLast((event) => event.stream === stream)?.offset ?? (0 as Offset)),
     readStreams: (tails, limit) =>
       Effect.sync(() =>
         tails

@@ -77,7 +77,12 @@ const make = Effect.gen(function* () {
       const encoded = { events: batch.events.map(encodeEvent), agendas: batch.agendas ?? [] }
       const mine: Waiting = { batch, encoded, answer: undefined }
       waiting.push(mine)
-      return Effect.suspend(() => (mine.answer ? Effect.void : commit(takeGroup(waiting)))).pipe(
+      // Whoever is about to append has a turn first: a writer that never waits would commit for each of them alone.
+      const commitAll = Effect.zipRight(
+        Effect.yieldNow(),
+        Effect.suspend(() => commit(takeGroup(waiting)))
+      )
+      return Effect.suspend(() => (mine.answer ? Effect.void : commitAll)).pipe(
         committing.withPermits(1),
         Effect.onInterrupt(() => Effect.sync(() => remove(waiting, mine))),
         Effect.flatMap(() => mine.answer ?? Effect.dieMessage("an append was left without an answer"))
@@ -86,7 +91,8 @@ const make = Effect.gen(function* () {
 
   return Journal.of({
     journalId,
-    head: settledHead,
+    // While a commit is in doubt readers go on with what is committed; settling it may take a disk that works again.
+    head: Effect.suspend(() => (head ? Effect.succeed(head) : EventRows.head(store))),
     append,
     read: (after, limit, stream) =>
       Effect.suspend(() => {
@@ -94,6 +100,7 @@ const make = Effect.gen(function* () {
         const recent = tail.read(after, limit)
         return recent ? Effect.succeed(recent) : EventRows.readAfter(store, after, limit)
       }),
+    tailOf: (stream) => EventRows.tailOf(store, stream),
     readStreams: (tails, limit) => EventRows.readStreams(store, tails, limit),
     byCommands: (commandIds) => Effect.zipRight(settledHead, EventRows.byCommands(store, commandIds)),
     agendas: EventRows.agendas(store),

@@ -128,7 +128,8 @@ const openForWriting = (path: string): Opening =>
   Effect.gen(function* () {
     const writer = yield* connection(path, false)
     yield* pragma(writer, "busy_timeout = 5000")
-    yield* pragma(writer, "auto_vacuum = INCREMENTAL")
+    // Of a database that exists this would write a page, which a full disk refuses.
+    if ((yield* readFormat(writer)) === 0) yield* pragma(writer, "auto_vacuum = INCREMENTAL")
     yield* pragma(writer, "journal_mode = WAL")
     yield* pragma(writer, "synchronous = FULL")
     yield* assertDurable(writer, path)

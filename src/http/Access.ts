@@ -44,8 +44,24 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, token }: AccessRules)
       return isProbe || hasToken(headers) ? undefined : "token"
     },
     /** Whether the caller has shown the token, or none is asked for. */
-    isTrusted: ({ headers }: IncomingMessage): boolean => hasToken(headers)
+    isTrusted: ({ headers }: IncomingMessage): boolean => hasToken(headers),
+    /** The headers with which a browser lets a page of an allowed origin read the answer; undefined for any other. */
+    sharing: ({ headers: { origin } }: IncomingMessage): Sharing | undefined =>
+      origin !== undefined && origins.has(origin)
+        ? { ...sharedHeaders, "Access-Control-Allow-Origin": origin }
+        : undefined
   }
+}
+
+type Sharing = { readonly [header: string]: string }
+
+const sharedHeaders: Sharing = {
+  Vary: "Origin",
+  "Access-Control-Allow-Methods": "GET, POST",
+  "Access-Control-Allow-Headers":
+    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mound-Journal-Id",
+  "Access-Control-Expose-Headers": "Mound-Journal-Id, Mound-Token, Retry-After",
+  "Access-Control-Max-Age": "600"
 }
 
 export type Access = ReturnType<typeof makeAccess>

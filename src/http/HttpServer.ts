@@ -4,16 +4,19 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { Duplex } from "node:stream"
-import { Effect, FiberId, Runtime, Schema } from "effect"
-import type { HubState } from "../actors/hub/hubKind.js"
-import { makeStreamId, type Offset, type RecordedEvent, type Version } from "../events/Event.js"
-import type { Journal, JournalUnavailable } from "../events/Journal.js"
-import type { Access, Denied } from "./Access.js"
+import { Effect, Runtime, Schema } from "effect"
+import type { Denied } from "./Access.js"
 import type { BlobRoutes } from "./blobRoutes.js"
-import { claimFrame, toFrame } from "./claimFrames.js"
 import { docsPage, openApiJson } from "./docs.js"
-import { type FollowOptions, follow } from "./follow.js"
+import { Exchanges } from "./Exchanges.js"
+import {
+  type FollowServices,
+  followClaims,
+  followJournal,
+  followRun,
+  wantsEventStream
+} from "./followRoutes.js"
+import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 import type { ApiServer, Target } from "./serve.js"
 
@@ -24,8 +27,7 @@ export class BindFailed extends Schema.TaggedError<BindFailed>()("BindFailed", {
   code: Schema.String
 }) {}
 
-export interface HttpServices {
-  readonly access: Access
+export interface HttpServices extends ProbeServices, FollowServices {
   readonly api: ApiServer
   readonly ledger: (
     request: IncomingMessage,
@@ -33,11 +35,15 @@ export interface HttpServices {
     path: string
   ) => Effect.Effect<void> | undefined
   readonly blobs: BlobRoutes
-  readonly journal: Journal["Type"]
-  readonly hub: () => HubState
-  /** Whether the journal takes writes. */
-  readonly isWritable: () => boolean
-  readonly marks: () => { readonly listed: number; readonly claimed: number }
+  /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
+  readonly streams: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target
+  ) => Effect.Effect<void> | undefined
+  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
+  /** Records a fault in this program. */
+  readonly onDefect: (error: unknown) => void
 }
 
 export interface HttpServer {
@@ -45,57 +51,56 @@ export interface HttpServer {
   readonly listen: (host: string, port: number) => Effect.Effect<number, BindFailed>
   /** Takes no more connections, ends followers, and waits a little for requests under way. */
   readonly close: Effect.Effect<void>
-  readonly followers: () => number
+  /** Requests that have no answer yet, followers too. */
+  readonly open: () => number
+}
+
+/** How long a client may take, and how many there may be. */
+export interface HttpLimits {
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly maxConnections: number
 }
 
 /** Limits of contracts: hub 5. */
+const defaultLimits: HttpLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+  maxConnections: 1_024
+}
 const maxHeaderBytes = 16 * 1024
 const maxUrlBytes = 8 * 1024
-const headersTimeoutMs = 10_000
-const requestTimeoutMs = 60_000
 const keepAliveMs = 60_000
-const maxConnections = 1_024
-const maxFollowers = 512
 const closeGraceMs = 5_000
 const closeStepMs = 20
 
-/** Routes that a supervisor polls: they work before the hub is ready, and say little to a stranger. */
-const probes: ReadonlySet<string> = new Set(["/livez", "/readyz", "/healthz"])
-
-export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer> =>
+export const makeHttpServer = (
+  services: HttpServices,
+  limits: HttpLimits = defaultLimits
+): Effect.Effect<HttpServer> =>
   Effect.gen(function* () {
-    const fork = Runtime.runFork(yield* Effect.runtime<never>())
-    const followers = new Set<ServerResponse>()
-    let open = 0
-
+    const exchanges = new Exchanges(Runtime.runFork(yield* Effect.runtime<never>()))
     const server = createServer(
       {
         maxHeaderSize: maxHeaderBytes,
-        headersTimeout: headersTimeoutMs,
-        requestTimeout: requestTimeoutMs,
-        keepAliveTimeout: keepAliveMs
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: keepAliveMs,
+        // How often Node looks for clients that have run out of their time; its own 30 s would be thrice the time.
+        connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
       },
-      (request, response) => {
-        open += 1
-        const work = answer(services, followers, request, response)
-        const fiber = work && fork(work)
-        response.once("close", () => {
-          open -= 1
-          // A client that goes away before its answer takes the work with it.
-          if (fiber && !response.writableFinished) fiber.unsafeInterruptAsFork(FiberId.none)
-        })
-      }
+      (request, response) => exchanges.begin(request, response, answerAlways(services, request, response))
     )
-    server.maxConnections = maxConnections
-    server.on("clientError", refuseMalformed)
+    server.maxConnections = limits.maxConnections
+    server.on("clientError", (error, socket) => exchanges.refuse(error, socket))
 
     return {
-      followers: () => followers.size,
+      open: () => exchanges.count,
       listen: (host, port) => listen(server, host, port),
       close: Effect.gen(function* () {
         server.close()
-        for (const response of followers) response.end(() => response.destroy())
-        for (let waited = 0; open > 0 && waited < closeGraceMs; waited += closeStepMs) {
+        services.followers.closeAll()
+        for (let waited = 0; exchanges.count > 0 && waited < closeGraceMs; waited += closeStepMs) {
           server.closeIdleConnections()
           yield* Effect.sleep(closeStepMs)
         }
@@ -104,50 +109,103 @@ export const makeHttpServer = (services: HttpServices): Effect.Effect<HttpServer
     }
   })
 
+/** A defect in an answer costs that answer, never the process. */
+const answerAlways = (
+  services: HttpServices,
+  request: IncomingMessage,
+  response: ServerResponse
+): Effect.Effect<void> =>
+  Effect.catchAllDefect(
+    Effect.suspend(() => answer(services, request, response) ?? Effect.void),
+    (error) =>
+      Effect.sync(() => {
+        services.onDefect(error)
+        if (response.headersSent) return void response.destroy()
+        discardBody(request, response)
+        sendFailure(response, { _tag: "Defect", problem: String(error) })
+      })
+  )
+
 /** Answers what needs no waiting at once; the rest comes back as work to run. */
 const answer = (
   services: HttpServices,
-  followers: Set<ServerResponse>,
   request: IncomingMessage,
   response: ServerResponse
 ): Effect.Effect<void> | undefined => {
+  const { access } = services
   const target = targetOf(request.url ?? "")
   if (!target) return notFound(request, response)
   const { path } = target
   const isOld = isOldPath(path)
-  if (Buffer.byteLength(request.url ?? "") > maxUrlBytes) return void sendText(response, 414, "url too long")
-  const denied = services.access.check(request, probes.has(path))
-  if (denied) return deny(request, response, denied, isOld)
-  if (request.method === "GET" && probes.has(path)) return probe(services, request, response, path)
-  const { name } = services.hub()
-  if (name !== "ready" && !name.startsWith("draining.")) {
+  if (Buffer.byteLength(request.url ?? "") > maxUrlBytes) {
     discardBody(request, response)
-    if (isOld) return void sendText(response, 503, "recovering", { "Retry-After": 1 })
-    return void sendFailure(response, { _tag: "Recovering" })
+    return void sendText(response, 414, "url too long")
   }
-  if (request.method === "GET") {
-    if (path === "/docs")
-      return void sendText(response, 200, docsPage(), { "Content-Type": "text/html; charset=utf-8" })
-    if (path === "/openapi.json") return void sendJson(response, 200, openApiJson())
-    if (path === "/stream") return followClaims(services, followers, request, response)
-    const runId = runEvents.exec(path)?.[1]
-    if (runId !== undefined && wantsEventStream(request, target)) {
-      return followRun(services, followers, request, response, runId)
-    }
-  }
-  if (path === "/journal") {
-    const refused = checkJournalId(services.journal.journalId, request, response)
-    if (refused) return undefined
-    if (request.method === "GET" && wantsEventStream(request, target)) {
-      return followJournal(services, followers, request, response, target)
-    }
+  const denied = access.check(request, isProbe(path))
+  const shared = denied === "host" || denied === "origin" ? undefined : access.sharing(request)
+  for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
+  if (shared && isPreflight(request)) return void response.writeHead(204).end()
+  if (denied) return deny(request, response, denied, isOld)
+  if (request.method === "GET" && isProbe(path)) return probe(services, request, response, path)
+  if (request.method === "GET" && path === "/metrics") return sendMetrics(services, response)
+  const away = awayFor(services, path)
+  if (away) {
+    discardBody(request, response)
+    if (isOld) return void sendText(response, 503, away.toLowerCase(), { "Retry-After": 1 })
+    return void sendFailure(response, { _tag: away })
   }
   return (
+    page(services, request, response, target) ??
     services.ledger(request, response, path) ??
     services.blobs(request, response, path) ??
+    services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
   )
+}
+
+/** Routes that are neither the old protocol's nor commands or queries. Undefined when it is none, or answered. */
+const page = (
+  services: HttpServices,
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: Target
+): Effect.Effect<void> | undefined => {
+  const { path } = target
+  if (request.method !== "GET") return undefined
+  if (path === "/docs") return Effect.sync(() => sendText(response, 200, docsPage(), html))
+  if (path === "/openapi.json") return Effect.sync(() => sendJson(response, 200, openApiJson()))
+  if (path === "/stream") return followClaims(services, request, response)
+  const runId = runEvents.exec(path)?.[1]
+  if (runId !== undefined && wantsEventStream(request, target)) {
+    return followRun(services, request, response, runId)
+  }
+  if (path !== "/journal") return undefined
+  const { journalId } = services.journal
+  response.setHeader("Mound-Journal-Id", journalId)
+  // A follower of another history is told so, rather than fooled by its offsets.
+  const expected = request.headers["mound-journal-id"]
+  if (expected !== undefined && expected !== journalId) {
+    return Effect.sync(() => sendFailure(response, { _tag: "JournalChanged", journalId }))
+  }
+  return wantsEventStream(request, target) ? followJournal(services, request, response, target) : undefined
+}
+
+/** Scraped also while the hub starts. */
+const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effect.Effect<void> =>
+  Effect.map(Effect.promise(metrics.text), (text) =>
+    sendText(response, 200, text, { "Content-Type": metrics.contentType })
+  )
+
+const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
+
+const html = { "Content-Type": "text/html; charset=utf-8" }
+
+/** Until it is ready a hub shows nobody half a state; it can be told to stop all the same. */
+const awayFor = ({ hub }: HttpServices, path: string): "Recovering" | "Draining" | undefined => {
+  const { name } = hub()
+  if (name === "stopped") return "Draining"
+  return (name === "starting" || name === "recovering") && path !== "/hub/stop" ? "Recovering" : undefined
 }
 
 const notFound = (request: IncomingMessage, response: ServerResponse): undefined => {
@@ -155,19 +213,20 @@ const notFound = (request: IncomingMessage, response: ServerResponse): undefined
   sendText(response, 404, "not found")
 }
 
-/** Path and query of a request's target: of the usual form, or of the absolute one. Undefined for anything else. */
+/** Path and query of a request's target; undefined for one that is no path, such as a whole url (contracts: ledger 3.4 no. 1). */
 const targetOf = (url: string): Target | undefined => {
-  const origin = /^http:\/\/[^/?#]*/i.exec(url)?.[0] ?? ""
-  const rest = url.slice(origin.length) || "/"
-  if (!rest.startsWith("/")) return undefined
-  const question = rest.indexOf("?")
+  if (!url.startsWith("/")) return undefined
+  const question = url.indexOf("?")
   return question < 0
-    ? { path: rest, query: "" }
-    : { path: rest.slice(0, question), query: rest.slice(question + 1) }
+    ? { path: url, query: "" }
+    : { path: url.slice(0, question), query: url.slice(question + 1) }
 }
 
 const isOldPath = (path: string): boolean =>
   path === "/healthz" || path === "/stream" || path === "/pheromones" || path.startsWith("/pheromones/")
+
+const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
+  method === "OPTIONS" && headers["access-control-request-method"] !== undefined
 
 const deny = (
   request: IncomingMessage,
@@ -180,154 +239,6 @@ const deny = (
   const status = need === "token" ? 401 : 403
   if (isOld) sendText(response, status, "forbidden")
   else sendFailure(response, { _tag: "NotAllowed", need }, status)
-}
-
-const probe = (
-  { access, hub, isWritable, marks, journal }: HttpServices,
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string
-): Effect.Effect<void> | undefined => {
-  const { name, context } = hub()
-  const isReady = name === "ready" && isWritable()
-  const status = path === "/livez" || isReady ? 200 : 503
-  if (!access.isTrusted(request)) return void sendJson(response, status, { ok: status === 200 })
-  if (path === "/livez") return void sendJson(response, 200, { ok: true, bootId: context.bootId })
-  if (path === "/healthz") {
-    const { listed, claimed } = marks()
-    const { readyAt } = context
-    const body = { ok: isReady, store: "sqlite", replayedAt: readyAt, pheromones: listed, claims: claimed }
-    return void sendJson(response, status, body)
-  }
-  const { bootId, pid } = context
-  return journal.head.pipe(
-    Effect.map(({ offset }) => offset),
-    Effect.catchAll(() => Effect.succeed(null)),
-    Effect.map((offset) => sendJson(response, status, { ready: isReady, state: name, bootId, pid, offset }))
-  )
-}
-
-/** The old ledger's stream: claims under their old names, from now on or after `Last-Event-ID`. */
-const followClaims = (
-  services: HttpServices,
-  followers: Set<ServerResponse>,
-  request: IncomingMessage,
-  response: ServerResponse
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { offset: head } = yield* services.journal.head
-    const after = lastEventId(request) ?? head
-    if (!isOffset(after, head)) return sendText(response, 400, "bad offset")
-    const greeting = toFrame(after, "hello", {})
-    yield* followAs(services, followers, response, { after, greeting, frame: claimFrame })
-  }).pipe(Effect.catchAll(() => Effect.sync(() => sendText(response, 503, "read-only"))))
-
-/** A run's events from its first one on, and then live. */
-const followRun = (
-  services: HttpServices,
-  followers: Set<ServerResponse>,
-  request: IncomingMessage,
-  response: ServerResponse,
-  runId: string
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const stream = makeStreamId("run", runId)
-    const [first] = yield* services.journal.readStreams([{ stream, after: 0 as Version }], 1)
-    if (!first) return sendFailure(response, { _tag: "UnknownRun", runId })
-    const { offset: head } = yield* services.journal.head
-    const after = lastEventId(request) ?? first.offset - 1
-    if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
-    const frame = (event: RecordedEvent) => (event.stream === stream ? toJsonFrame(event) : undefined)
-    yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
-  }).pipe(
-    Effect.catchAll(({ reason, detail }) =>
-      Effect.sync(() => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
-    )
-  )
-
-const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
-const toJsonFrame = ({ offset, json }: RecordedEvent): string => `id: ${offset}\ndata: ${json}\n\n`
-
-/** Every event as it is recorded, after an offset and then live. */
-const followJournal = (
-  services: HttpServices,
-  followers: Set<ServerResponse>,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { query }: Target
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { offset: head } = yield* services.journal.head
-    const parameters = new URLSearchParams(query)
-    const stream = parameters.get("stream")
-    const given = parameters.get("after")
-    const after =
-      lastEventId(request) ?? (given === null ? head : /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN)
-    if (Number.isNaN(after) || after < 0) {
-      return sendFailure(response, { _tag: "InvalidCommand", path: "after", problem: "must be an offset" })
-    }
-    if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
-    const frame = (event: RecordedEvent) =>
-      stream === null || event.stream === stream ? toJsonFrame(event) : undefined
-    yield* followAs(services, followers, response, { after, greeting: `: from ${after}\n\n`, frame })
-  }).pipe(
-    Effect.catchAll(({ reason, detail }) =>
-      Effect.sync(() => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
-    )
-  )
-
-const followAs = (
-  { journal }: HttpServices,
-  followers: Set<ServerResponse>,
-  response: ServerResponse,
-  options: { readonly after: Offset; readonly greeting: string; readonly frame: FollowOptions["frame"] }
-): Effect.Effect<void, JournalUnavailable> => {
-  if (followers.size >= maxFollowers) {
-    return Effect.sync(() => sendFailure(response, { _tag: "TooManyFollowers", limit: maxFollowers }))
-  }
-  followers.add(response)
-  return Effect.ensuring(
-    follow(response, { journal, ...options }),
-    Effect.sync(() => followers.delete(response))
-  )
-}
-
-/** `NaN` for an id that is no offset. */
-const lastEventId = ({ headers }: IncomingMessage): number | undefined => {
-  const id = headers["last-event-id"]
-  if (id === undefined) return undefined
-  return typeof id === "string" && /^\d{1,15}$/.test(id) ? Number(id) : Number.NaN
-}
-
-const isOffset = (value: number, head: Offset): value is Offset => value >= 0 && value <= head
-
-const wantsEventStream = ({ headers }: IncomingMessage, { query }: Target): boolean =>
-  new URLSearchParams(query).get("live") === "true" ||
-  (headers.accept?.includes("text/event-stream") ?? false)
-
-/** Tells a follower of another history so, rather than letting its offsets fool it. True when it was refused. */
-const checkJournalId = (
-  journalId: string,
-  { headers }: IncomingMessage,
-  response: ServerResponse
-): boolean => {
-  response.setHeader("Mound-Journal-Id", journalId)
-  const expected = headers["mound-journal-id"]
-  if (expected === undefined || expected === journalId) return false
-  sendFailure(response, { _tag: "JournalChanged", journalId })
-  return true
-}
-
-/** What is no HTTP at all gets a status and a closed connection; nothing of it reaches a handler. */
-const refuseMalformed = (error: Error & { readonly code?: string }, socket: Duplex): void => {
-  const status = malformed[error.code ?? ""] ?? "400 Bad Request"
-  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-  else socket.destroy()
-}
-
-const malformed: { readonly [code: string]: string } = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout"
 }
 
 const listen = (server: Server, host: string, port: number): Effect.Effect<number, BindFailed> =>

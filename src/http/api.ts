@@ -6,7 +6,7 @@
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import * as Claim from "../actors/claim/ClaimCommand.js"
-import { DrainHub } from "../actors/hub/HubCommand.js"
+import { DrainHub, RecordBackup } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
 import { JournalEvent } from "./JournalEvent.js"
 import { configuration, senses } from "./senseApi.js"
@@ -94,7 +94,7 @@ const Rows = Schema.Struct({
   next: orNull(Schema.String)
 })
 
-/** A fold's end: an offset, or an instant (an ISO date, or `@` and epoch ms). */
+/** A fold's end: an offset, or an instant as an ISO 8601 date. */
 const at = { at: Schema.optional(Schema.String) }
 const number = Schema.NumberFromString
 
@@ -184,15 +184,22 @@ export const JournalQuery = Schema.Struct({
   live: Schema.optional(Schema.Literal("true", "false"))
 })
 
-const journal = HttpApiGroup.make("journal").add(
-  HttpApiEndpoint.get("journal", "/journal")
-    .setUrlParams(JournalQuery)
-    .addSuccess(Schema.Struct({ head: Schema.Int, next: Schema.Int, events: Schema.Array(JournalEvent) }))
-    .annotate(
-      OpenApi.Description,
-      "A page of events after an offset. With `Accept: text/event-stream` or `live=true` a stream of them that does not end; it resumes after `Last-Event-ID`."
-    )
-)
+const journal = HttpApiGroup.make("journal")
+  .add(
+    HttpApiEndpoint.get("journal", "/journal")
+      .setUrlParams(JournalQuery)
+      .addSuccess(Schema.Struct({ head: Schema.Int, next: Schema.Int, events: Schema.Array(JournalEvent) }))
+      .annotate(
+        OpenApi.Description,
+        "A page of events after an offset. With `Accept: text/event-stream` or `live=true` a stream of them that does not end; it resumes after `Last-Event-ID`."
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("recordBackup", "/journal/backups")
+      .setPayload(body(RecordBackup))
+      .addSuccess(Schema.Struct({ offset: Schema.Int }), { status: 201 })
+      .annotate(OpenApi.Description, "Records that a backup was taken; the hub writes none itself.")
+  )
 
 export const HealthReason = Schema.Struct({
   reason: Schema.String,
@@ -220,7 +227,36 @@ export const Health = Schema.Struct({
 }).annotations({ identifier: "Health" })
 export type Health = typeof Health.Type
 
+/** What a hub says of itself (contracts: hub 5). */
+export const HubStatus = Schema.Struct({
+  state: Schema.String,
+  bootId: orNull(Schema.String),
+  pid: Schema.Int,
+  version: Schema.String,
+  url: orNull(Schema.String),
+  port: orNull(Schema.Int),
+  portSource: orNull(Schema.String),
+  socket: orNull(Schema.String),
+  workspace: Schema.String,
+  journalId: Schema.String,
+  startedAt: Instant,
+  readyAt: orNull(Instant),
+  uptimeMs: Schema.Number,
+  offset: Schema.Int,
+  safe: Schema.Boolean,
+  logLevel: Schema.String,
+  boots: Schema.Int,
+  lastBoot: orNull(Schema.String),
+  drain: orNull(Schema.Struct({ deadlineAt: Instant, cutShort: Schema.Boolean })),
+  counts: Schema.Struct({ claimsHeld: Schema.Int, runsRunning: Schema.Int, followers: Schema.Int }),
+  /** When a caller last sent a command in this boot. */
+  lastCommandAt: orNull(Instant),
+  health: Schema.Literal("ok", "degraded", "failing")
+}).annotations({ identifier: "HubStatus" })
+export type HubStatus = typeof HubStatus.Type
+
 const hub = HttpApiGroup.make("hub")
+  .add(HttpApiEndpoint.get("hub", "/hub").addSuccess(HubStatus))
   .add(HttpApiEndpoint.get("health", "/health").setUrlParams(Schema.Struct(at)).addSuccess(Health))
   .add(
     HttpApiEndpoint.post("stop", "/hub/stop")

@@ -29,18 +29,25 @@ export const momentOf = (
   Effect.gen(function* () {
     const head = yield* journal.head
     if (at === undefined) return { read: projector.read, offset: head.offset, now: now(), isPast: false }
-    const offset = yield* parseMoment(journal, at)
+    const instant = instantOf(at)
+    if (instant !== undefined) {
+      const offset = yield* offsetAtTime(journal, instant)
+      const read = yield* projector.asOf(projection, offset)
+      // What fades goes on fading between two events; what is to come is not known.
+      return { read, offset, now: Math.min(instant, now()), isPast: true }
+    }
+    if (!/^\d{1,15}$/.test(at)) {
+      const problem = "must be an offset or an ISO 8601 date"
+      return yield* refusal({ _tag: "InvalidCommand", path: "at", problem })
+    }
+    const offset = Number(at) as Offset
     if (offset > head.offset) return yield* refusal({ _tag: "OffsetAhead", head: head.offset })
     const [event] = offset === 0 ? [] : yield* journal.read((offset - 1) as Offset, 1)
     return { read: yield* projector.asOf(projection, offset), offset, now: event?.at ?? 0, isPast: true }
   })
 
-const parseMoment = (
-  journal: Journal["Type"],
-  at: string
-): Effect.Effect<Offset, Refused<AnyReason> | JournalUnavailable> => {
-  if (/^\d{1,15}$/.test(at)) return Effect.succeed(Number(at) as Offset)
-  const instant = Date.parse(at)
-  if (!Number.isNaN(instant)) return offsetAtTime(journal, instant)
-  return refusal({ _tag: "InvalidCommand", path: "at", problem: "must be an offset or an ISO 8601 date" })
+/** Epoch ms of an ISO 8601 date, or undefined: `Date.parse` alone takes almost any text with a number in it. */
+const instantOf = (at: string): number | undefined => {
+  const instant = /^\d{4}-\d{2}-\d{2}(T|$)/.test(at) ? Date.parse(at) : Number.NaN
+  return Number.isNaN(instant) ? undefined : instant
 }

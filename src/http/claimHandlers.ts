@@ -5,9 +5,9 @@ import type { Outcome } from "../actors/CommandQueue.js"
 import type { ClaimCommand } from "../actors/claim/ClaimCommand.js"
 import type { ClaimState } from "../actors/claim/ClaimIndex.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
-import { expiresAt } from "../actors/claim/decideClaim.js"
-import { decodeMark } from "../actors/claim/decodeMark.js"
+import { decodeMark, isValidId, type MarkFault } from "../actors/claim/decodeMark.js"
 import { intensity } from "../actors/claim/intensity.js"
+import { expiresAt } from "../actors/claim/Lease.js"
 import type { Refused } from "../actors/Refused.js"
 import { idOf, type Offset } from "../events/Event.js"
 import { findClaim, listClaims, type StoredClaim } from "../projections/claimQueries.js"
@@ -96,7 +96,7 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
       const { record, maxAttempts, expectedVersion } = call.payload
       const mark = decodeMark(record)
       if (typeof mark === "string") {
-        return refusal({ _tag: "InvalidCommand", path: "record", problem: mark })
+        return refusal({ _tag: "InvalidCommand", ...faults[mark] })
       }
       const command = { type: "DepositPheromone", record: mark, maxAttempts, expectedVersion } as const
       return moved(String(mark.id), command, call)
@@ -111,7 +111,14 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
         return { ...granted(outcome), record: deposit?.data.record ?? null, score }
       })
     },
-    claim: (call) => Effect.map(send(call.path.id, { type: "ClaimWork", ...call.payload }, call), granted),
+    claim: (call) => {
+      const { path, payload } = call
+      // A preclaim begins a stream, so its id must be one that a mark may have.
+      if (payload.preclaim && !isValidId(path.id)) {
+        return refusal({ _tag: "InvalidCommand", ...faults["invalid id"], path: "id" })
+      }
+      return Effect.map(send(path.id, { type: "ClaimWork", ...payload }, call), granted)
+    },
     reclaim: (call) =>
       Effect.map(send(call.path.id, { type: "ReclaimWork", ...call.payload }, call), granted),
     acceptHandoff: (call) =>
@@ -164,6 +171,20 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
         return toRow(stored, moment, system.floorAt())
       }).pipe(Effect.scoped)
   }
+}
+
+/** What the old ledger's words for a record's faults mean (contracts: ledger 2.1). */
+const faults: { readonly [Fault in MarkFault]: { readonly path: string; readonly problem: string } } = {
+  "missing id": { path: "record.id", problem: "must be a string that is not empty" },
+  "invalid id": {
+    path: "record.id",
+    problem: "must be at most 512 bytes of UTF-8 without control characters, and neither . nor .."
+  },
+  stanceTarget: { path: "record.stanceTarget", problem: "must be a string of at most 1,024 bytes" },
+  baseIntensity: { path: "record.baseIntensity", problem: "must be a finite number" },
+  decayRate: { path: "record.decayRate", problem: "must be a finite number of 0 or more" },
+  seq: { path: "record.seq", problem: "must be a finite number" },
+  inflations: { path: "record.inflations", problem: "must be an integer of 0 or more" }
 }
 
 const tokenOf = (command: ClaimCommand): string =>

@@ -24,9 +24,10 @@ const render = ({ paths, components }: OpenApi.OpenAPISpec): string => {
   const sections = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const { description = "", requestBody, responses } = operation
-      const answers = Object.entries(responses ?? {}).map(([status, response]) =>
-        block(`answer ${status}`, response)
-      )
+      // The failures are the same everywhere, and stand once under the schemas.
+      const answers = Object.entries(responses ?? {})
+        .filter(([status]) => status.startsWith("2"))
+        .map(([status, response]) => block(`answer ${status}`, response))
       return `<section><h2><code>${method.toUpperCase()} ${escaped(path)}</code></h2>
 <p>${escaped(description)}</p>${requestBody ? block("body", requestBody) : ""}${answers.join("")}</section>`
     })

@@ -11,6 +11,8 @@ import type { Moment } from "./asOf.js"
 export interface HealthServices {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
+  /** What keeps the hub log from being written, if anything does. */
+  readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
 }
 
 const dayMs = 86_400_000
@@ -19,15 +21,14 @@ type Status = keyof typeof severity
 
 /** Health at a moment. The ledger's counts are those of the same moment. */
 export const healthOf = (
-  { system, claimKind }: HealthServices,
+  services: HealthServices,
   moment: Moment,
   claims: Moment,
   hub: { readonly state: string; readonly bootId: string | null }
 ): Effect.Effect<Health, JournalUnavailable> =>
   Effect.gen(function* () {
-    const recorded = yield* healthRows(moment.read, moment.now)
-    const rows = moment.isPast ? recorded : [...recorded, ...raisedNow(system, moment.now)]
-    const counts = moment.isPast ? yield* countByState(claims.read) : claimKind.index.counts
+    const rows = yield* rowsAt(services, moment)
+    const counts = moment.isPast ? yield* countByState(claims.read) : services.claimKind.index.counts
     return {
       offset: moment.offset,
       at: moment.now,
@@ -42,8 +43,19 @@ export const healthOf = (
     }
   })
 
+/** How the hub is now, in a word. */
+export const statusNow = (
+  services: HealthServices,
+  moment: Moment
+): Effect.Effect<Status, JournalUnavailable> => Effect.map(rowsAt(services, moment), worst)
+
+const rowsAt = (services: HealthServices, { read, now, isPast }: Moment) =>
+  Effect.map(healthRows(read, now), (recorded) =>
+    isPast ? recorded : [...recorded, ...raisedNow(services, now)]
+  )
+
 /** What is true of this process now and in no event yet. */
-const raisedNow = (system: ActorSystem["Type"], now: number): ReadonlyArray<StoredHealth> => {
+const raisedNow = ({ system, logOutage }: HealthServices, now: number): ReadonlyArray<StoredHealth> => {
   const outage = system.outage()
   const refused = outage && {
     component: "journal",
@@ -63,7 +75,16 @@ const raisedNow = (system: ActorSystem["Type"], now: number): ReadonlyArray<Stor
     offset,
     detail: problem
   }))
-  return refused ? [refused, ...quarantined] : quarantined
+  const unwritten = logOutage()
+  const exporter = unwritten && {
+    component: "exporters",
+    reason: "write_failed",
+    subject: "hub.log",
+    status: "degraded",
+    offset: null,
+    ...unwritten
+  }
+  return [...(refused ? [refused] : []), ...quarantined, ...(exporter ? [exporter] : [])]
 }
 
 const componentsOf = (rows: ReadonlyArray<StoredHealth>): Health["components"] => {

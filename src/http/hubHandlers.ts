@@ -5,20 +5,28 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import type { RunKind } from "../actors/run/runKind.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
-import { healthOf } from "./healthOf.js"
+import { healthOf, statusNow } from "./healthOf.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
+import { statusOf } from "./statusOf.js"
 
 export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
+  readonly runKind: RunKind
   readonly hubKind: HubKind
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
+  readonly workspace: string
+  readonly logLevel: string
+  readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
+  /** Connections that follow a stream. */
+  readonly followers: () => number
   readonly sweep: (options: {
     readonly floor: number | undefined
     readonly dryRun: boolean
@@ -26,7 +34,10 @@ export interface HubServices extends Clockwork {
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
-type HubHandlers = Pick<Handlers, "sweep" | "journal" | "health" | "stop" | "rebuild">
+type HubHandlers = Pick<
+  Handlers,
+  "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
+>
 
 const defaultPage = 100
 
@@ -48,6 +59,11 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const { name: state, context } = hub()
         return yield* healthOf(services, moment, claims, { state, bootId: context.bootId })
       }).pipe(Effect.scoped),
+    hub: () =>
+      Effect.gen(function* () {
+        const moment = yield* momentOf(services, "health", undefined)
+        return statusOf(services, moment, yield* statusNow(services, moment))
+      }).pipe(Effect.scoped),
     stop: ({ payload, commandId }) =>
       Effect.map(
         system.send(hubKind, "", { type: "DrainHub", ...payload }, { by: "operator", commandId }),
@@ -63,6 +79,14 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
           }
         }
       ),
+    recordBackup: ({ payload, commandId }) =>
+      Effect.gen(function* () {
+        const { offset } = yield* journal.head
+        if (payload.offset > offset) return yield* refusal({ _tag: "OffsetAhead", head: offset })
+        const command = { type: "RecordBackup", ...payload } as const
+        const { state } = yield* system.send(hubKind, "", command, { by: "operator", commandId })
+        return { offset: state.offset }
+      }),
     rebuild: ({ path: { name } }) =>
       services.projector.projections.some((projection) => projection.name === name)
         ? services.rebuild(name)

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { Cause, Effect, Option } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
-import { decodeMark } from "../actors/claim/decodeMark.js"
+import { decodeMark, isValidId } from "../actors/claim/decodeMark.js"
 import type { Refused } from "../actors/Refused.js"
 import { ioTurn } from "../events/ioTurn.js"
 import type { JournalUnavailable } from "../events/Journal.js"
@@ -60,6 +60,8 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
 
   const claim = (request: IncomingMessage, response: ServerResponse, id: string): Answering => {
     const { preclaim, ttlMs } = services
+    // A preclaim begins a stream, so its id must be one that a mark may have.
+    if (preclaim && !isValidId(id)) return Effect.sync(() => sendText(response, 400, invalidId))
     const options = { by, commandId: commandIdOf(request) }
     return Effect.map(
       system.send(kind, id, { type: "ClaimWork", peer: by, ttlMs, preclaim }, options),

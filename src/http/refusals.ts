@@ -10,8 +10,10 @@ import {
 } from "../actors/Refused.js"
 import { type RunReason, runExplanations } from "../actors/run/RunRefusal.js"
 import { type SenseReason, senseExplanations } from "../actors/sense/SenseRefusal.js"
+import { type ServerReason, serverExplanations } from "../actors/server/ServerRefusal.js"
 import { type WorkflowReason, workflowExplanations } from "../actors/workflow/WorkflowRefusal.js"
 import type { Failure } from "./api.js"
+import type { TokenFault } from "./StreamToken.js"
 
 /** Reasons of the reading routes, which are no commands. */
 export type QueryReason =
@@ -23,6 +25,14 @@ export type QueryReason =
   | { readonly _tag: "UnknownBlob"; readonly sha256: string }
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
   | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
+  | StreamReason
+
+/** Reasons of the routes that read streams (contracts: streams 4). */
+export type StreamReason =
+  | Exclude<TokenFault, { readonly _tag: "OffsetAhead" }>
+  | { readonly _tag: "BadParameter"; readonly parameter: string; readonly problem: string }
+  | { readonly _tag: "StreamNotFound"; readonly name: string }
+  | { readonly _tag: "ReadOnlyStream"; readonly name: string }
 
 export type AnyReason =
   | SystemReason
@@ -31,6 +41,7 @@ export type AnyReason =
   | SenseReason
   | RunReason
   | WorkflowReason
+  | ServerReason
   | QueryReason
 
 const queryExplanations: Explanations<QueryReason> = {
@@ -56,20 +67,56 @@ const queryExplanations: Explanations<QueryReason> = {
   ConfigRejected: ({ errors }) => ({
     message: `the configuration has ${errors.length} errors; the one before it stays in force`,
     fix: "mound validate names them"
+  }),
+  MalformedOffset: ({ given }) => ({
+    message: `${JSON.stringify(given)} is no stream offset`,
+    fix: "start at -1"
+  }),
+  ForeignOffset: ({ given }) => ({
+    message: `${given} belongs to another kind of stream`,
+    fix: "start at -1"
+  }),
+  OffsetGone: ({ given }) => ({
+    message: `${given} belongs to a history that is no more: the journal was restored`,
+    fix: "forget what was read and start at -1"
+  }),
+  BadParameter: ({ parameter, problem }) => ({ message: `${parameter} ${problem}` }),
+  StreamNotFound: ({ name }) => ({ message: `there is no stream ${JSON.stringify(name)}` }),
+  ReadOnlyStream: ({ name }) => ({
+    message: `${name} is a stream of the journal: it is only read here`,
+    fix: "send a command instead"
   })
+}
+
+/** What a request lacks that is turned away before anything of it is read. */
+const accessExplanations: { readonly [need: string]: Explanation } = {
+  host: {
+    message: "the Host of this request is none of this hub's names",
+    fix: "use the url that the hub prints, or add the name to http.allowed_hosts"
+  },
+  origin: {
+    message: "pages of this origin may not talk to this hub",
+    fix: "add it to http.allowed_origins if they may"
+  },
+  token: {
+    message: "this hub wants a token",
+    fix: "send Authorization: Bearer TOKEN, with MOUND_TOKEN or what is in .mound/token"
+  }
 }
 
 const explanations: Explanations<AnyReason> = {
   ...systemExplanations,
+  NotAllowed: (reason) => accessExplanations[reason.need] ?? systemExplanations.NotAllowed(reason),
   ...claimExplanations,
   ...hubExplanations,
   ...runExplanations,
   ...workflowExplanations,
   ...senseExplanations,
+  ...serverExplanations,
   ...queryExplanations
 }
 
-const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
+export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
@@ -106,8 +153,18 @@ const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   SenseBroken: 409,
   CircuitOpen: 409,
   CausalDepth: 409,
+  MalformedOffset: 400,
+  ForeignOffset: 400,
+  BadParameter: 400,
+  StaleServerToken: 403,
+  StreamNotFound: 404,
+  ServerNotRegistered: 404,
+  ReadOnlyStream: 405,
+  HeardSince: 409,
+  OffsetGone: 410,
   TooLarge: 413,
   QuotaReached: 429,
+  TooManyServers: 429,
   SlowDown: 429,
   Defect: 500,
   Recovering: 503,

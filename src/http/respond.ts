@@ -5,7 +5,7 @@ import { type AnyReason, retryAfter, statusOf, toFailure } from "./refusals.js"
 type Headers = { readonly [name: string]: string | number }
 
 /** How long a client may go on sending a body that was refused before its connection is cut, ms. */
-const lingerMs = 1_000
+export const lingerMs = 1_000
 
 export const sendText = (
   response: ServerResponse,

@@ -51,6 +51,7 @@ interface Route {
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
   /** The status of an answer: an endpoint may have several kinds of them. */
   readonly statusOf: (answer: unknown) => number
+  readonly maxBodyBytes: number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
   readonly encode: (value: unknown) => Effect.Effect<unknown, ParseResult.ParseError>
@@ -74,18 +75,25 @@ export interface Target {
   readonly query: string
 }
 
+export interface ApiServerOptions {
+  readonly maxBodyBytes: number
+  /** A deposit carries a payload, and may be larger than other commands. */
+  readonly maxDepositBytes: number
+  readonly onDefect: (error: unknown) => void
+}
+
 export const makeApiServer = (
   protocol: typeof api,
   handlers: Handlers,
-  options: { readonly maxBodyBytes: number; readonly onDefect: (error: unknown) => void }
+  options: ApiServerOptions
 ): ApiServer => {
-  const routes = routesOf(protocol, handlers as unknown as { readonly [name: string]: Answer })
+  const routes = routesOf(protocol, handlers as unknown as { readonly [name: string]: Answer }, options)
   return {
     handle: (request, response, { path, query }) => {
       const segments = path.slice(1).split("/")
       const route = routes.find((each) => each.method === request.method && matches(each, segments))
       if (!route) return undefined
-      return callOf(route, request, segments, query, options.maxBodyBytes).pipe(
+      return callOf(route, request, segments, query).pipe(
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
           const status = route.statusOf(answer)
@@ -111,7 +119,8 @@ export const makeApiServer = (
 
 const routesOf = (
   protocol: typeof api,
-  handlers: { readonly [name: string]: Answer }
+  handlers: { readonly [name: string]: Answer },
+  { maxBodyBytes, maxDepositBytes }: ApiServerOptions
 ): ReadonlyArray<Route> => {
   const routes: Array<Route> = []
   const strict = { onExcessProperty: "error" } as const
@@ -124,6 +133,7 @@ const routesOf = (
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
         statusOf: statusesOf(endpoint.successSchema),
+        maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
         encode: Schema.encodeUnknown(endpoint.successSchema as Schema.Schema<unknown, unknown>),
@@ -159,8 +169,7 @@ const callOf = (
   route: Route,
   request: IncomingMessage,
   segments: ReadonlyArray<string>,
-  query: string,
-  maxBodyBytes: number
+  query: string
 ): Effect.Effect<Call<never>, Refused<AnyReason> | BodyTooLarge> =>
   Effect.gen(function* () {
     const path: { [name: string]: string } = {}
@@ -174,7 +183,7 @@ const callOf = (
       : {}
     let payload: unknown = {}
     if (Option.isSome(route.decodePayload)) {
-      const json = parseJson(yield* readBody(request, maxBodyBytes))
+      const json = parseJson(yield* readBody(request, route.maxBodyBytes))
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
@@ -192,7 +201,9 @@ const decodeSegment = (name: string, segment: string): Effect.Effect<string, Ref
     catch: () => refusal({ _tag: "InvalidCommand", path: name, problem: "has a broken percent-escape" })
   })
 
-const commandIdOf = ({ headers }: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
+export const commandIdOf = ({
+  headers
+}: IncomingMessage): Effect.Effect<string | undefined, Refused<AnyReason>> => {
   const key = headers["idempotency-key"]
   if (key === undefined || (typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
     return Effect.succeed(key)
@@ -220,7 +231,7 @@ const invalidAt = <A>(root: string, decoding: Effect.Effect<A, ParseResult.Parse
     return invalid(path, issue?.message ?? "is not valid")
   })
 
-const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
+export const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown) => void): AnyReason => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause)) as CallFailure | BodyTooLarge | undefined
   switch (failure?._tag) {
     case "Refused":

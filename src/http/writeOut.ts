@@ -10,6 +10,8 @@ export const writeOut = (response: ServerResponse, text: string): Effect.Effect<
   Effect.suspend(() => {
     if (text === "" || response.write(text)) return Effect.succeed(true)
     const drained = Effect.async<boolean>((resume) => {
+      // A quick socket may have drained before this fiber had its turn, and says so only once.
+      if (!response.writableNeedDrain) return resume(Effect.succeed(true))
       const onDrain = () => resume(Effect.succeed(true))
       response.once("drain", onDrain)
       return Effect.sync(() => response.off("drain", onDrain))

@@ -21,42 +21,50 @@ import {
 /** A thread that does not end by itself when it is told to close is ended after this long. */
 const closeMs = 5_000
 
-export const layer = (path: string): Layer.Layer<Writer, Fault> => Layer.scoped(Writer, make(path))
+/** `program` is what the thread runs. */
+export const layer = (
+  path: string,
+  program = new URL("./writerThread.js", import.meta.url)
+): Layer.Layer<Writer, Fault> => Layer.scoped(Writer, make(path, program))
 
-/** A running thread, and those who wait for its answers. */
+/** A thread, and those who wait for its answers. */
 interface Thread {
   readonly worker: Worker
   readonly pending: Map<number, (answer: Effect.Effect<unknown, Fault>) => void>
+  /** What everybody learns once it has ended: whatever it had been told is in doubt. */
+  ended: JournalUnavailable | undefined
 }
 
 type WithoutId<Each> = Each extends { readonly id: number } ? Omit<Each, "id"> : never
 
-const make = (path: string) =>
+const make = (path: string, program: URL) =>
   Effect.gen(function* () {
     const starting = yield* Effect.makeSemaphore(1)
     let thread: Thread | undefined
     let lastId = 0
 
     const connect = Effect.gen(function* () {
-      thread ??= yield* start(path, () => {
-        thread = undefined
-      })
+      if (!thread || thread.ended) thread = yield* start(path, program)
       return thread
-    }).pipe(starting.withPermits(1))
+    }).pipe(starting.withPermits(1), Effect.uninterruptible)
 
     const ask = (call: WithoutId<Call>): Effect.Effect<unknown, Fault> =>
-      Effect.flatMap(connect, ({ worker, pending }) =>
-        Effect.async((resume) => {
-          lastId += 1
-          pending.set(lastId, resume)
-          worker.postMessage({ ...call, id: lastId })
-        })
+      Effect.flatMap(connect, ({ worker, pending, ended }) =>
+        ended
+          ? Effect.fail(ended)
+          : Effect.async((resume) => {
+              lastId += 1
+              pending.set(lastId, resume)
+              worker.postMessage({ ...call, id: lastId })
+            })
       )
     /** Only the opening of a store meets these; once it is open they are faults of this program. */
     const askOpen = (call: WithoutId<Call>) =>
       Effect.catchAll(ask(call), (fault) => (fault instanceof JournalUnavailable ? fault : Effect.die(fault)))
 
-    yield* Effect.addFinalizer(() => Effect.suspend(() => (thread ? end(thread.worker) : Effect.void)))
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => (thread && !thread.ended ? end(thread.worker) : Effect.void))
+    )
     yield* connect
 
     return Writer.of({
@@ -85,10 +93,11 @@ const toFailure = (
   "fault" in said ? Effect.fail(decodeFault(said.fault)) : Effect.dieMessage(said.defect)
 
 /** Starts a thread and waits for its greeting. When it ends, whoever still waits for an answer learns that it is in doubt. */
-const start = (path: string, onEnd: () => void): Effect.Effect<Thread, Fault> =>
+const start = (path: string, program: URL): Effect.Effect<Thread, Fault> =>
   Effect.async((resume) => {
-    const worker = new Worker(new URL("./writerThread.js", import.meta.url), { workerData: { path } })
-    const thread: Thread = { worker, pending: new Map() }
+    // Flags that a host program was started with, such as `--eval`, are not for this thread.
+    const worker = new Worker(program, { workerData: { path }, execArgv: [] })
+    const thread: Thread = { worker, pending: new Map(), ended: undefined }
     worker.on("message", (said: Greeting | Reply) => {
       if (!("id" in said)) return resume("ready" in said ? Effect.succeed(thread) : toFailure(said))
       thread.pending.get(said.id)?.("value" in said ? Effect.succeed(said.value) : toFailure(said))
@@ -99,11 +108,11 @@ const start = (path: string, onEnd: () => void): Effect.Effect<Thread, Fault> =>
       cause = `: ${error.message}`
     })
     worker.on("exit", (code) => {
-      onEnd()
       const detail = `${path}: the writer thread ended with code ${code}${cause}`
-      const unavailable = Effect.fail(new JournalUnavailable({ reason: "io", detail }))
-      resume(unavailable)
-      for (const answer of thread.pending.values()) answer(unavailable)
+      const ended = new JournalUnavailable({ reason: "io", detail })
+      thread.ended = ended
+      resume(Effect.fail(ended))
+      for (const answer of thread.pending.values()) answer(Effect.fail(ended))
     })
   })
 

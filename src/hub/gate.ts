@@ -16,7 +16,9 @@ export const makeGate =
     if (state === "ready") return undefined
     // What a restart makes true of an actor is recorded before anything runs.
     if (state === "recovering" && by === "hub") return undefined
-    if (!state.startsWith("draining.")) return { _tag: "Recovering" }
+    if (state === "starting" || state === "recovering") return { _tag: "Recovering" }
+    // Nothing follows the event that says that this boot has ended.
+    if (state === "stopped") return { _tag: "Draining" }
     const isHeld = deadline ? kind.holdsDeadlines === true : kind.startsWork.has(command.type)
     return isHeld ? { _tag: "Draining" } : undefined
   }

@@ -33,6 +33,15 @@ export const readHubFile = (stateDir: string): HubFile | undefined => {
   }
 }
 
+/** The token that the hub of this state folder asks for, if it has made one. */
+export const tokenIn = (stateDir: string): string | undefined => {
+  try {
+    return readFileSync(join(stateDir, "token"), "utf8").trim()
+  } catch {
+    return undefined
+  }
+}
+
 /** By a temporary file, fsync and rename: a reader finds the old one or the new one, whole. */
 export const writeHubFile = (stateDir: string, file: HubFile): void => {
   const temporary = `${pathIn(stateDir)}.tmp`

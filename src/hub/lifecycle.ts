@@ -8,8 +8,11 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import type { HttpServer } from "../http/HttpServer.js"
 import { countByState, countMarks, leasedClaims, openClaims } from "../projections/claimQueries.js"
 import type { ReadRows } from "../projections/Projector.js"
+import { listServers } from "../projections/serverQueries.js"
 import { makeClockWatch } from "./clockWatch.js"
 import type { HubParts } from "./HubParts.js"
+import { watch } from "./probes.js"
+import { keepRegistered, unregister } from "./selfRegistration.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -51,10 +54,14 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, projector, clock, senses, runs }: Boot, call: InvocationCall) =>
+const recover = (
+  { system, claimKind, serverKind, projector, clock, senses, runs }: Boot,
+  call: InvocationCall
+) =>
   Effect.gen(function* () {
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
+    serverKind.index.present = (yield* listServers(projector.read)).length
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     yield* senses.recover
     yield* runs.takeUp
@@ -70,7 +77,8 @@ const recover = ({ system, claimKind, projector, clock, senses, runs }: Boot, ca
     yield* call.send(recovered)
   })
 
-const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
+/** How the claims stand in the journal: what the index of them begins with. */
+export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> =>
   Effect.gen(function* () {
     const open = yield* openClaims(read)
     const leased = yield* leasedClaims(read)
@@ -94,12 +102,15 @@ const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavailable> 
   })
 
 /** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
-const serve = ({ system, clock, hubKind, hub, sweeper, senses, runs }: Boot): Effect.Effect<void> =>
+const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
     yield* runs.serve
+    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
+    yield* Effect.forkScoped(keepRegistered(boot))
     yield* sweeper.schedule
   }).pipe(Effect.scoped)
 
@@ -115,9 +126,11 @@ const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
   })
 
 /** Ends what is left, then the sockets; the last thing that this boot does is to say so. */
-const close = ({ system, server }: Boot, call: InvocationCall): Effect.Effect<void> =>
+const close = (boot: Boot, call: InvocationCall): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, server } = boot
     yield* Effect.timeoutOption(system.quiesce(hubStream), interruptMs)
+    yield* unregister(boot)
     yield* server.close
     yield* Effect.ignore(call.send({ type: "StopHub" }))
   })

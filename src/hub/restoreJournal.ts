@@ -1,9 +1,21 @@
 /**
- * Makes a journal from a whole export, in a workspace that has none: verified as it is read, and there only once it is complete. What
- * was leased is revoked, since the world has moved on; the new history has an identity of its own (contracts: hub 3.8).
+ * Makes a journal from a whole export or a backup, in a workspace that has none: verified as it is read, and there only once it is
+ * complete. What was leased is revoked, since the world has moved on; the new history has an identity of its own (contracts: hub 3.8).
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
-import { Context, Effect, Layer, Schema } from "effect"
+import {
+  closeSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync
+} from "node:fs"
+import { join } from "node:path"
+import { Context, Effect, Layer } from "effect"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import type { ClaimState } from "../actors/claim/ClaimIndex.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
@@ -18,21 +30,13 @@ import * as Snapshots from "../events/Snapshots.js"
 import * as SqliteJournal from "../events/SqliteJournal.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents } from "../events/Upcasters.js"
+import { verify } from "../events/verify.js"
 import * as SqliteWriter from "../projections/SqliteWriter.js"
 import { foldActors } from "../replay/foldActors.js"
-import { histories, knownEvents } from "../replay/installed.js"
+import { histories, knownEvents, projections } from "../replay/installed.js"
+import { BackupInvalid, type BackupList, NotEmpty, readBackup } from "./backupJournal.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { prepareStateDir } from "./preconditions.js"
-
-/** There is a journal already: it is never overwritten. */
-export class NotEmpty extends Schema.TaggedError<NotEmpty>()("NotEmpty", { path: Schema.String }) {
-  override get message() {
-    return `${this.path} exists already`
-  }
-  get fix() {
-    return "import into another workspace: --workspace DIR"
-  }
-}
 
 export interface Restored {
   /** The last offset, with the restore's own events. */
@@ -41,15 +45,23 @@ export interface Restored {
   readonly revoked: number
 }
 
-export const restoreJournal = (stateDir: string, file: string) =>
+/** `source` is an exported file or the folder of a backup. */
+export const restoreJournal = (stateDir: string, source: string) =>
   Effect.gen(function* () {
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const path = journalPath(stateDir)
-    if (existsSync(path)) return yield* new NotEmpty({ path })
+    if (existsSync(path))
+      return yield* new NotEmpty({ path, fix: "import into another workspace: --workspace DIR" })
     const partial = `${path}.restoring`
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
-    const restored = yield* Effect.scoped(restoreInto(partial, file))
+    const removePartial = Effect.sync(() => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
+    })
+    yield* removePartial
+    const restored = yield* Effect.scoped(restoreInto(partial, source)).pipe(
+      Effect.tap(() => Effect.sync(() => isBackup(source) && copyCompanions(source, stateDir))),
+      Effect.onError(() => removePartial)
+    )
     renameSync(partial, path)
     const folder = openSync(stateDir, "r")
     fsyncSync(folder)
@@ -57,13 +69,15 @@ export const restoreJournal = (stateDir: string, file: string) =>
     return restored
   }).pipe(Effect.scoped)
 
-const restoreInto = (path: string, file: string) =>
+const restoreInto = (path: string, source: string) =>
   Effect.gen(function* () {
+    const backup = isBackup(source) ? yield* readBackup(source) : undefined
+    if (backup) copyFileSync(journalPath(source), path)
     const opened = yield* Layer.build(SqliteStore.layer(path))
     const store = Context.get(opened, SqliteStore.SqliteStore)
-    const { journalId: previousJournalId } = yield* readExport(file, (events) =>
-      EventRows.copyInto(store, events)
-    )
+    const { journalId: previousJournalId } = backup
+      ? yield* verifyWhole(store, source, backup)
+      : yield* readExport(source, (events) => EventRows.copyInto(store, events))
     const leased: Array<string> = []
     const agendas: Array<Agenda> = []
     yield* foldActors(store, histories, knownEvents, (state) => {
@@ -80,7 +94,7 @@ const restoreInto = (path: string, file: string) =>
 
     const built = yield* ActorSystem.layer({ kinds: [hubKind, claimKind] }).pipe(
       Layer.provide(Layer.merge(SqliteJournal.layer, HubClock.layer(head.at))),
-      Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer([]))),
+      Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer(projections))),
       Layer.provide(Layer.succeed(KnownEvents, knownEvents)),
       Layer.provide(Layer.succeedContext(opened)),
       Layer.build
@@ -105,6 +119,30 @@ const restoreInto = (path: string, file: string) =>
     }
     return restored
   })
+
+const isBackup = (source: string): boolean => statSync(source).isDirectory()
+
+/** A backup is checked to its first event: its digests say that it was not changed, not that it was sound. */
+const verifyWhole = (store: SqliteStore.SqliteStore["Type"], dir: string, backup: BackupList) =>
+  Effect.gen(function* () {
+    const { fault, head } = yield* verify(store)
+    if (fault)
+      return yield* new BackupInvalid({
+        path: dir,
+        problem: `bad at offset ${fault.offset}: ${fault.detail}`
+      })
+    if (head.offset === backup.offset && head.hash === backup.headHash) return backup
+    return yield* new BackupInvalid({
+      path: dir,
+      problem: `ends at offset ${head.offset}, not ${backup.offset}`
+    })
+  })
+
+/** What a backup holds beside the journal and the settings: blobs, segments, other databases. */
+const copyCompanions = (dir: string, stateDir: string): void => {
+  const others = readdirSync(dir).filter((name) => !/^(mound\.db.*|mound\.yaml|backup\.json)$/.test(name))
+  for (const name of others) cpSync(join(dir, name), join(stateDir, name), { recursive: true })
+}
 
 const isLeased = ({ name, context: { ttlMs, holder } }: ClaimState): boolean =>
   name.startsWith("held.") && (ttlMs !== null || holder?.boundTo !== undefined)

@@ -1,21 +1,34 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
 import { Effect } from "effect"
 import { Refused } from "../actors/Refused.js"
+import { kindOf, type RecordedEvent } from "../events/Event.js"
 import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
 import { makeBlobRoutes } from "../http/blobRoutes.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
-import { type HttpServer, makeHttpServer } from "../http/HttpServer.js"
+import { refuseServers, refuseStreams } from "../http/disabled.js"
+import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
+import { makeServerRoutes } from "../http/serverRoutes.js"
+import { makeSessionRoutes } from "../http/sessionRoutes.js"
+import { makeStreamRoutes } from "../http/streamRoutes.js"
+import { histories } from "../replay/installed.js"
 import { toOutput } from "../runtimes/recordable.js"
 import type { HubParts } from "./HubParts.js"
 
-export const makeHubServer = (parts: HubParts, token: string | undefined): Effect.Effect<HttpServer> => {
+/** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
+const maxCommandBytes = 1024 * 1024
+
+export const makeHubServer = (
+  parts: HubParts,
+  token: string | undefined,
+  limits?: HttpLimits
+): Effect.Effect<HttpServer> => {
   const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
   const now = clock.now
   const handlers = {
@@ -39,8 +52,13 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
       projector,
       now,
       claimKind,
+      runKind: parts.runKind,
       hubKind,
       hub,
+      workspace: settings.workspace,
+      logLevel: settings["log.level"],
+      logOutage: parts.log.outage,
+      followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
     }),
@@ -61,31 +79,83 @@ export const makeHubServer = (parts: HubParts, token: string | undefined): Effec
     })
   }
   const index = claimKind.index
-  return makeHttpServer({
+  const maxDepositBytes = Math.min(settings["ledger.max_body_bytes"], settings["http.max_body"])
+  const services = {
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
       token
     }),
-    api: makeApiServer(api, handlers, { maxBodyBytes: settings["http.max_body"], onDefect }),
+    api: makeApiServer(api, handlers, {
+      maxBodyBytes: Math.min(maxCommandBytes, settings["http.max_body"]),
+      maxDepositBytes,
+      onDefect
+    }),
     ledger: makeLedgerRoutes({
       system,
       kind: claimKind,
       projector,
       now,
-      maxBodyBytes: Math.min(settings["ledger.max_body_bytes"], settings["http.max_body"]),
+      maxBodyBytes: maxDepositBytes,
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
     blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),
+    streams: makeStreamSide(parts),
+    followers: parts.followers,
+    metrics: parts.metrics,
     journal,
     hub,
+    onDefect,
     isWritable: () => system.outage() === undefined,
     marks: () => ({
       listed: index.listed,
       claimed: index.count("held.active", "held.grace", "held.offered", "done")
     })
+  }
+  return makeHttpServer(services, limits)
+}
+
+/** Streams and servers, or what their routes say while they are switched off. */
+const makeStreamSide = (parts: HubParts): HttpServices["streams"] => {
+  const { settings, journal, system, projector, clock, serverKind, followers, onDefect } = parts
+  if (!settings["streams.enabled"]) {
+    return (request, response, { path }) => {
+      if (/^\/servers(\/|$)/.test(path)) return Effect.sync(() => refuseServers(request, response))
+      const isStream = path === "/stream/events" || path.startsWith("/v1/stream/")
+      return isStream ? Effect.sync(() => refuseStreams(request, response)) : undefined
+    }
+  }
+  const restores = () => parts.hub().context.restores
+  const streams = {
+    journal,
+    followers,
+    restores,
+    kinds: new Set(histories.keys()),
+    isLast: ({ stream, state }: RecordedEvent) =>
+      histories.get(kindOf(stream))?.finalStates?.has(state) === true,
+    longPollMs: settings["streams.long_poll"],
+    commentMs: settings["streams.comment"],
+    heartbeatMs: settings["streams.heartbeat"],
+    onDefect
+  }
+  const byName = makeStreamRoutes(streams)
+  const bySession = makeSessionRoutes(streams)
+  const servers = makeServerRoutes({
+    system,
+    kind: serverKind,
+    projector,
+    journal,
+    restores,
+    now: clock.now,
+    ttlMs: settings["servers.ttl"],
+    maxBodyBytes: settings["http.max_body"],
+    onDefect
   })
+  return (request, response, target) =>
+    byName(request, response, target) ??
+    bySession(request, response, target) ??
+    servers(request, response, target)
 }

@@ -13,6 +13,7 @@ import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
 import { makeRunId } from "../actors/run/makeRunId.js"
+import { makeServerKind } from "../actors/server/serverKind.js"
 import type { Change } from "../actors/Turn.js"
 import type { ConfigInvalid } from "../config/ConfigProblem.js"
 import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
@@ -30,6 +31,7 @@ import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
 import type { Writer } from "../events/Writer.js"
+import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
@@ -42,7 +44,9 @@ import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
+import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
+import { type Metrics, makeMetrics } from "./metrics.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
@@ -95,6 +99,8 @@ const verifiedAtStart = 10_000
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
   readonly onBound?: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope>
+  /** Drawn by whoever starts the hub and wants to know it again; fresh when left out. */
+  readonly bootId?: string | undefined
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
   /** The file that a group of senses runs in its process. */
@@ -114,6 +120,7 @@ export const startHub = (
   {
     writer = ThreadedWriter.layer,
     onBound = () => Effect.void,
+    bootId: drawn,
     senseWorker = senseWorkerEntry,
     workflowWorker = workflowWorkerEntry,
     workflowLimits = defaultLimits,
@@ -128,9 +135,11 @@ export const startHub = (
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const token = yield* tokenFor(settings)
-    const bootId = yield* randomHex(32)
+    const bootId = drawn ?? (yield* randomHex(32))
     const observed = yield* observe
     const defects = yield* makeDefectQueue
+    const commands = new AnsweredCommands()
+    const metrics = makeMetrics()
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -140,6 +149,12 @@ export const startHub = (
       defaultGraceMs: settings["ledger.lease.grace"],
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
       stances
+    })
+    const serverKind = makeServerKind({
+      ttlMs: settings["servers.ttl"],
+      forgetAfterMs: settings["servers.forget_after"],
+      now: () => theBoot().clock.now(),
+      listensSince: () => theBoot().system.floorAt()
     })
     let runs: Runs | undefined
     const theRuns = (): Runs => runs as Runs
@@ -161,13 +176,18 @@ export const startHub = (
     const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
 
     const path = journalPath(stateDir)
-    const services = yield* openServices(path, writer(path), {
-      kinds: [hubKind, claimKind, senseKind, workflowKind, runKind],
+    const services = yield* openServices(path, writer(path), metrics, {
+      kinds: [hubKind, claimKind, senseKind, workflowKind, runKind, serverKind],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => {
         observed.committed(hubKind, changes)
         theRuns().observe(changes)
+      },
+      onCarriedOut: (envelope, outcome) => {
+        const now = theBoot().clock.now()
+        commands.add(envelope, outcome, now)
+        metrics.carriedOut(envelope, outcome, now)
       },
       onDefect: (defect) => Queue.unsafeOffer(defects, defect),
       onFatal: observed.died,
@@ -221,6 +241,15 @@ export const startHub = (
       },
       reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
     })
+    const log = yield* startHubLog({
+      journal: services.journal,
+      refusals: system.refusals,
+      settings,
+      bootId,
+      before: head.offset,
+      now: clock.now,
+      commands
+    })
     const parts: HubParts = {
       ...services,
       settings,
@@ -233,13 +262,21 @@ export const startHub = (
       runKind,
       runs,
       blobs,
+      serverKind,
+      followers: new Followers(),
+      metrics,
+      log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
+    metrics.observe(parts)
+    system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
+    // Not acquired: what is forked for a request must stay interruptible, and would inherit that it is not.
     const server = yield* makeHubServer(parts, token)
+    yield* Effect.addFinalizer(() => server.close)
     boot = { ...parts, server }
 
     const told = (command: HubCommand) =>
@@ -297,6 +334,7 @@ export const startHub = (
 const openServices = (
   path: string,
   writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
+  metrics: Metrics,
   options: ActorSystem.ActorSystemOptions
 ) =>
   Effect.gen(function* () {
@@ -306,7 +344,9 @@ const openServices = (
     const { fault, head } = yield* verify(store, { last: verifiedAtStart })
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
-      Layer.provideMerge(Layer.mergeAll(SqliteJournal.layer, Snapshots.layer, Projector.layer(projections))),
+      Layer.provideMerge(
+        Layer.mergeAll(measuredJournal(metrics), Snapshots.layer, Projector.layer(projections))
+      ),
       Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
       Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
       Layer.build
@@ -319,6 +359,9 @@ const openServices = (
       clock: Context.get(built, HubClock.HubClock)
     }
   })
+
+const measuredJournal = (metrics: Metrics) =>
+  Layer.effect(Journal, Effect.map(Journal, metrics.measured)).pipe(Layer.provide(SqliteJournal.layer))
 
 /** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
 const observe = Effect.gen(function* () {

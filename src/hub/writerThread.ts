@@ -2,68 +2,8 @@
  * The thread that writes: it owns the store's writing connection, so that waiting for the disk holds up nobody who decides, answers
  * or listens. Started by `ThreadedWriter` with the store's path.
  */
-import { type MessagePort, parentPort, workerData } from "node:worker_threads"
-import { Cause, Effect, Exit, Option, Schema } from "effect"
-import { VersionConflict } from "../events/Journal.js"
-import { Writer } from "../events/Writer.js"
+import { parentPort, workerData } from "node:worker_threads"
 import { layer as inlineWriter } from "./inlineWriter.js"
-import { type Call, type EncodedFault, Fault, fromRows, type Greeting, type Reply } from "./writerProtocol.js"
+import { serveWriter } from "./serveWriter.js"
 
-const encodeConflict = Schema.encodeSync(VersionConflict)
-
-const perform = (writer: Writer["Type"], call: Call): Effect.Effect<unknown, unknown> => {
-  switch (call.method) {
-    case "head":
-      return writer.head
-    case "commit":
-      return Effect.map(writer.commit(call.batches.map(fromRows)), (answers) =>
-        answers.map((answer) =>
-          answer instanceof VersionConflict ? { conflict: encodeConflict(answer) } : answer
-        )
-      )
-    case "saveSnapshots":
-      return writer.saveSnapshots(call.snapshots)
-    case "rebuild":
-      return writer.rebuild(call.projection)
-    case "close":
-      return Effect.void
-  }
-}
-
-/** A failure as the other side can read it: an error that it knows, or a defect's text. */
-const failure = (
-  cause: Cause.Cause<unknown>
-): { readonly fault: EncodedFault } | { readonly defect: string } => {
-  const known = Option.filter(Cause.failureOption(cause), Schema.is(Fault))
-  return Option.isSome(known)
-    ? { fault: Schema.encodeSync(Fault)(known.value) }
-    : { defect: String(Cause.squash(cause)) }
-}
-
-/** Serves calls until it is told to close. */
-const serve = (port: MessagePort) =>
-  Effect.gen(function* () {
-    const writer = yield* Writer
-    port.postMessage({ ready: true } satisfies Greeting)
-    yield* Effect.async<void>((resume) => {
-      port.on("message", (call: Call) => {
-        if (call.method === "close") return resume(Effect.void)
-        Effect.runFork(perform(writer, call)).addObserver((exit) => {
-          const { id } = call
-          const reply: Reply = Exit.isSuccess(exit)
-            ? { id, value: exit.value }
-            : { id, ...failure(exit.cause) }
-          port.postMessage(reply)
-        })
-      })
-    })
-  })
-
-const main = (port: MessagePort, path: string): void => {
-  Effect.runFork(Effect.provide(serve(port), inlineWriter(path))).addObserver((exit) => {
-    if (Exit.isFailure(exit)) port.postMessage(failure(exit.cause) satisfies Greeting)
-    port.close()
-  })
-}
-
-if (parentPort) main(parentPort, (workerData as { readonly path: string }).path)
+if (parentPort) serveWriter(parentPort, inlineWriter((workerData as { readonly path: string }).path))

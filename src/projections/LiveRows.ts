@@ -14,11 +14,13 @@ export interface Difference {
 const maxKept = 1_000
 
 export class LiveRows {
+  /** The first ones; `total` counts them all. */
   readonly differences: Array<Difference> = []
+  total = 0
 
   constructor(
     private readonly store: SqliteStore["Type"],
-    private readonly projections: ReadonlyArray<Projection>
+    readonly projections: ReadonlyArray<Projection>
   ) {}
 
   /** Compares finished rows with the live ones of the same keys. */
@@ -71,6 +73,7 @@ export class LiveRows {
   }
 
   #add(difference: Difference): void {
+    this.total += 1
     if (this.differences.length < maxKept) this.differences.push(difference)
   }
 }

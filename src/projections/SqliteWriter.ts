@@ -15,6 +15,7 @@ import { type Committed, type EncodedBatch, Writer } from "../events/Writer.js"
 import { applyTo } from "./applyTo.js"
 import type { Projection } from "./Projection.js"
 import { rebuildTable } from "./rebuildTable.js"
+import * as Tables from "./Tables.js"
 
 /** Tables whose projection is new, or was made by another version, are made before anything else. */
 export const layer = (
@@ -28,7 +29,7 @@ const make = (projections: ReadonlyArray<Projection>) =>
     const known = yield* KnownEvents
     yield* EventRows.makeJournalId(store)
     // A table of another version, or none, has nothing to be compared with.
-    const stale = yield* outdated(store, projections)
+    const stale = yield* Tables.outdated(store, projections)
     yield* Effect.forEach(stale, (each) => rebuildTable(store, known, each, false), { discard: true })
     /** Undefined while in doubt: after a failed commit only the store knows. */
     let head: Head | undefined
@@ -80,12 +81,6 @@ const make = (projections: ReadonlyArray<Projection>) =>
           : Effect.dieMessage(`there is no projection ${name}`)
       }
     })
-  })
-
-const outdated = (store: SqliteStore["Type"], projections: ReadonlyArray<Projection>) =>
-  Effect.map(store.read("SELECT name, version FROM projections"), (rows) => {
-    const versions = new Map(rows.map(({ name, version }) => [name, version]))
-    return projections.filter(({ name, version }) => versions.get(name) !== version)
   })
 
 const streamsOf = (batches: ReadonlyArray<EncodedBatch>): ReadonlySet<StreamId> =>

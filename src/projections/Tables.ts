@@ -4,10 +4,22 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { type Insertion, insertRows } from "../events/insertRows.js"
+import type { JournalUnavailable } from "../events/Journal.js"
+import type { SqliteStore } from "../events/SqliteStore.js"
 import { keyColumn, type Projection, type Row } from "./Projection.js"
 
 const quoted = (name: string): string => `"${name}"`
 const columnsOf = (projection: Projection): ReadonlyArray<string> => Object.keys(projection.columns)
+
+/** The projections that have no table, or one that was made by another version of them. */
+export const outdated = (
+  store: SqliteStore["Type"],
+  projections: ReadonlyArray<Projection>
+): Effect.Effect<ReadonlyArray<Projection>, JournalUnavailable> =>
+  Effect.map(store.read("SELECT name, version FROM projections"), (rows) => {
+    const versions = new Map(rows.map(({ name, version }) => [name, version]))
+    return projections.filter(({ name, version }) => versions.get(name) !== version)
+  })
 
 /** Makes an empty table in place of one of the same name. Indexes come once it is filled. */
 export const create = (

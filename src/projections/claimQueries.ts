@@ -117,7 +117,7 @@ export const sweepable = (read: ReadRows, { floor, openBefore }: SweepFilter, no
        OR (state = 'held.active' AND ttl_ms IS NULL AND bound_to IS NULL AND peer = 'anonymous')
        OR (state = 'open' AND inflations = 0 AND published_at < ?)
      ) ORDER BY first_offset`,
-    [now, floor, openBefore ?? -1]
+    [now, floor, openBefore ?? null]
   )
 
 /** How much JSON the listed marks hold, in bytes. */

@@ -55,7 +55,8 @@ const deposit = (row: Row, { data, at, offset, state }: RecordedEvent): Row => {
   const record = data.record as Data
   return {
     ...row,
-    stance: String(record.stanceTarget ?? ""),
+    // SQLite would change a lone surrogate by itself, and then the live row were not the rebuilt one.
+    stance: String(record.stanceTarget ?? "").toWellFormed(),
     record: JSON.stringify(record),
     base: number(record.baseIntensity),
     decay: number(record.decayRate),
@@ -131,11 +132,9 @@ const next = (row: Row, event: RecordedEvent): Row => {
       return state === "done" ? ended : { ...ended, not_before: at + (data.retryAfterMs as number) }
     }
     case "ClaimCompleted":
-      return { ...end(row, "done", "completed") }
+      return end(row, "done", "completed")
     case "ClaimReopened":
-      return state === "evaporated"
-        ? { ...row, ...noHolder, settled: 0 }
-        : { ...row, settled: 0, attempts: 0, outcome: null }
+      return { ...row, ...noHolder, settled: 0, attempts: 0, outcome: null }
     default:
       return row
   }
@@ -143,7 +142,7 @@ const next = (row: Row, event: RecordedEvent): Row => {
 
 export const claims: Projection = {
   name: "claims",
-  version: 1,
+  version: 2,
   columns: {
     id: "TEXT",
     state: "TEXT",

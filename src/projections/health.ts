@@ -82,6 +82,11 @@ const raised = (event: RecordedEvent): Raised | undefined => {
       const detail = streams.map(({ stream, offset }) => `${stream} at offset ${offset}`).join(", ")
       return { ...quarantined, status: "degraded", detail }
     }
+    case "ComponentDegraded": {
+      const { component, reason, subject, status, value, limit } = data
+      const detail = `${value} is beyond the limit of ${limit}`
+      return { component, reason, subject, status, detail } as Raised
+    }
     case "ProjectionDiverged": {
       const detail = `live digest ${data.liveDigest}, rebuilt ${data.rebuiltDigest}`
       return {
@@ -106,6 +111,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
     return [keyOf({ component: "config", reason: "rejected", subject: "" })]
   }
   if (event.type === "HubReady") return [keyOf(quarantined)]
+  if (event.type === "ComponentRecovered") return [keyOf(event.data as unknown as Raised)]
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
   }
@@ -114,7 +120,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
 
 export const health: Projection = {
   name: "health",
-  version: 2,
+  version: 3,
   columns: {
     key: "TEXT",
     component: "TEXT",

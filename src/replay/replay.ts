@@ -13,6 +13,8 @@ import type { SqliteStore } from "../events/SqliteStore.js"
 import { type EventTypes, UnknownEvent, upcast } from "../events/Upcasters.js"
 import { type Difference, LiveRows } from "../projections/LiveRows.js"
 import { type Projection, type Row, RowFold } from "../projections/Projection.js"
+import * as Tables from "../projections/Tables.js"
+import { foldToday } from "./foldToday.js"
 
 /** An event that today's machine refuses, or that leads it to another state than was recorded. */
 export interface Divergence {
@@ -35,10 +37,15 @@ export interface Replayed {
   readonly streams: number
   /** Actors by kind and state at the end. */
   readonly actors: ReadonlyMap<string, ReadonlyMap<string, number>>
-  /** The first of each stream, by offset. */
+  /** How many streams diverge. */
+  readonly divergedStreams: number
+  /** The first of each stream, by offset; of many streams the earliest. */
   readonly divergences: ReadonlyArray<Divergence>
   readonly rows: ReadonlyArray<{ readonly projection: string; readonly rows: number }>
-  /** Rows that the live table has and today's reducer makes otherwise, or the reverse. */
+  /** Projections whose live rows were compared: a table that another version made is made anew at the next start. */
+  readonly compared: ReadonlyArray<string>
+  readonly differingRows: number
+  /** Rows that the live table has and today's reducer makes otherwise, or the reverse; of many the first. */
   readonly differences: ReadonlyArray<Difference>
 }
 
@@ -67,7 +74,11 @@ export const replay = (
     const { offset: head } = yield* EventRows.head(store)
     const upTo = Math.min(options.upTo ?? head, head) as Offset
     const pass = new Pass(options)
-    const live = options.compare ? new LiveRows(store, options.projections) : undefined
+    const stale = options.compare ? yield* Tables.outdated(store, options.projections) : options.projections
+    const live = new LiveRows(
+      store,
+      options.projections.filter((each) => !stale.includes(each))
+    )
     let cursor = EventRows.streamStart
     let events = 0
     for (;;) {
@@ -77,14 +88,15 @@ export const replay = (
       cursor = page.at(-1) ?? cursor
       const isLast = page.length < pageSize
       if (isLast) pass.finishStream()
-      const finished = pass.takeFinished()
-      if (live) yield* live.compare(finished)
+      yield* live.compare(pass.takeFinished())
       options.onProgress?.(events, upTo)
       if (isLast) break
       yield* ioTurn
     }
-    if (live) yield* live.compareCounts(pass.rowCounts)
-    return { upTo, events, ...pass.result(), differences: live?.differences ?? [] }
+    yield* live.compareCounts(pass.rowCounts)
+    const { differences, total: differingRows } = live
+    const compared = live.projections.map(({ name }) => name)
+    return { upTo, events, ...pass.result(), compared, differingRows, differences }
   })
 
 /** Rows of one projection that no later event will touch. */
@@ -97,10 +109,13 @@ export interface FinishedRows {
 class Pass {
   readonly rowCounts = new Map<string, number>()
   readonly #actors = new Map<string, Map<string, number>>()
-  readonly #divergences: Array<Divergence> = []
+  #divergences: Array<Divergence> = []
+  #divergedStreams = 0
   #streams = 0
-  #state: ActorState | undefined
+  /** The stream under way; empty before the first one. */
+  #stream = ""
   #kind: ActorHistory | undefined
+  #state: ActorState | undefined
   #diverged = false
   #folds: ReadonlyArray<RowFold> = []
   #finished: Array<FinishedRows> = []
@@ -108,30 +123,23 @@ class Pass {
   constructor(private readonly options: ReplayOptions) {}
 
   take(recorded: RecordedEvent): void {
-    if (recorded.stream !== this.#state?.stream) this.#beginStream(recorded)
+    if (recorded.stream !== this.#stream) this.#beginStream(recorded.stream)
     const event = upcast(this.options.known, recorded)
-    if (event instanceof UnknownEvent) return this.#diverge(recorded, null, event.message)
-    for (const fold of this.#folds) fold.apply(event)
-    if (this.#diverged) return
-    const { next, problem } = this.#next(event)
-    if (next?.name === recorded.state) this.#state = next
-    else this.#diverge(recorded, next?.name ?? null, problem)
+    if (!this.#diverged) this.#fold(recorded, event)
+    if (!(event instanceof UnknownEvent)) this.#reduce(event)
   }
 
   /** Counts the stream under way; nothing more of it comes. */
   finishStream(): void {
-    const state = this.#state
-    if (!state) return
+    if (this.#stream === "") return
     this.#streams += 1
-    const states = this.#actors.get(kindOf(state.stream)) ?? new Map<string, number>()
-    this.#actors.set(kindOf(state.stream), states)
-    states.set(state.name, (states.get(state.name) ?? 0) + 1)
+    if (this.#state) this.#count(this.#state)
     for (const { projection, rows } of this.#folds) {
       if (rows.size === 0) continue
       this.#finished.push({ projection, rows })
       this.rowCounts.set(projection.name, (this.rowCounts.get(projection.name) ?? 0) + rows.size)
     }
-    this.#state = undefined
+    this.#stream = ""
   }
 
   takeFinished(): ReadonlyArray<FinishedRows> {
@@ -140,11 +148,12 @@ class Pass {
     return finished
   }
 
-  result(): Pick<Replayed, "streams" | "actors" | "divergences" | "rows"> {
+  result(): Pick<Replayed, "streams" | "actors" | "divergedStreams" | "divergences" | "rows"> {
     return {
       streams: this.#streams,
       actors: this.#actors,
-      divergences: this.#divergences.toSorted((a, b) => a.offset - b.offset).slice(0, maxKept),
+      divergedStreams: this.#divergedStreams,
+      divergences: earliest(this.#divergences),
       rows: this.options.projections.map(({ name }) => ({
         projection: name,
         rows: this.rowCounts.get(name) ?? 0
@@ -152,21 +161,39 @@ class Pass {
     }
   }
 
-  #beginStream({ stream }: RecordedEvent): void {
+  #beginStream(stream: StreamId): void {
     this.finishStream()
+    this.#stream = stream
     this.#kind = this.options.histories.get(kindOf(stream))
     this.#state = this.#kind?.fold.initial(stream)
     this.#diverged = false
     this.#folds = this.options.projections.map((projection) => new RowFold(projection))
   }
 
-  #next(event: RecordedEvent): { readonly next: ActorState | undefined; readonly problem: string } {
-    if (!this.#kind || !this.#state) return { next: undefined, problem: `no actor kind owns ${event.stream}` }
-    try {
-      const next = this.#kind.fold.apply(this.#state, event)
-      return { next, problem: next ? "it leads elsewhere" : "the machine refuses it" }
-    } catch (error) {
-      return { next: undefined, problem: `the machine failed: ${error}` }
+  #count({ stream, name }: ActorState): void {
+    const kind = kindOf(stream)
+    const states = this.#actors.get(kind) ?? new Map<string, number>()
+    this.#actors.set(kind, states)
+    states.set(name, (states.get(name) ?? 0) + 1)
+  }
+
+  #fold(recorded: RecordedEvent, event: RecordedEvent | UnknownEvent): void {
+    if (!this.#kind || !this.#state) {
+      return this.#diverge(recorded, null, `no actor kind of this version owns ${recorded.stream}`)
+    }
+    const { next, problem } = foldToday(this.#kind, this.#state, event)
+    if (problem === null) this.#state = next
+    else this.#diverge(recorded, next?.name ?? null, problem)
+  }
+
+  #reduce(event: RecordedEvent): void {
+    for (const fold of this.#folds) {
+      try {
+        fold.apply(event)
+      } catch (error) {
+        const problem = `today's reducer of ${fold.projection.name} fails on it: ${error}`
+        if (!this.#diverged) this.#diverge(event, this.#state?.name ?? null, problem)
+      }
     }
   }
 
@@ -179,6 +206,11 @@ class Pass {
     const before = this.#state?.name ?? ""
     this.#diverged = true
     if (offset < (this.options.from ?? 0)) return
+    this.#divergedStreams += 1
     this.#divergences.push({ offset, stream, version, type, before, expected: state, actual, problem })
+    if (this.#divergences.length >= 2 * maxKept) this.#divergences = earliest(this.#divergences)
   }
 }
+
+const earliest = (divergences: ReadonlyArray<Divergence>): Array<Divergence> =>
+  divergences.toSorted((a, b) => a.offset - b.offset).slice(0, maxKept)

@@ -5,7 +5,8 @@ import type { Offset, RecordedEvent, StreamId, Version } from "../events/Event.j
 import * as EventRows from "../events/EventRows.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { SqliteStore } from "../events/SqliteStore.js"
-import { type EventTypes, UnknownEvent, upcast } from "../events/Upcasters.js"
+import { type EventTypes, upcast } from "../events/Upcasters.js"
+import { foldToday } from "./foldToday.js"
 
 export interface Step {
   readonly event: RecordedEvent
@@ -28,14 +29,14 @@ const pageSize = 1_000
 /** The steps of a stream from its beginning up to an offset; it ends with the first that does not fold. */
 export const steps = (
   store: SqliteStore["Type"],
-  { fold }: ActorHistory,
+  history: ActorHistory,
   known: EventTypes,
   stream: StreamId,
   upTo: Offset
 ): Effect.Effect<ReadonlyArray<Step>, JournalUnavailable> =>
   Effect.gen(function* () {
     const told: Array<Step> = []
-    let state = fold.initial(stream)
+    let state = history.fold.initial(stream)
     for (;;) {
       const page = yield* EventRows.readStreams(
         store,
@@ -44,15 +45,14 @@ export const steps = (
       )
       for (const recorded of page) {
         if (recorded.offset > upTo) return told
-        const event = upcast(known, recorded)
-        const next = event instanceof UnknownEvent ? undefined : fold.apply(state, event)
+        const { next, problem } = foldToday(history, state, upcast(known, recorded))
         told.push({
           event: recorded,
           sinceMs: state.version === 0 ? null : recorded.at - state.at,
           before: state.name,
           after: next?.name ?? null,
           changes: next ? changed(state.context, next.context) : [],
-          problem: problemOf(event, next?.name, recorded.state)
+          problem
         })
         if (!next) return told
         state = next
@@ -60,16 +60,6 @@ export const steps = (
       if (page.length < pageSize) return told
     }
   })
-
-const problemOf = (
-  event: RecordedEvent | UnknownEvent,
-  actual: string | undefined,
-  expected: string
-): string | null => {
-  if (event instanceof UnknownEvent) return event.message
-  if (actual === undefined) return "today's machine refuses it"
-  return actual === expected ? null : `it led to ${expected} when it was recorded`
-}
 
 type Fields = { readonly [field: string]: unknown }
 

@@ -512,7 +512,7 @@ describe("Deadlines", () => {
           journal.read(offset(6_000), 10_000)
         )).filter(({ offset }) => offset < (served.events[0]?.offset ?? 0))
         expect(before.length).toBeLessThan(3_000)
-        yield* seconds(2, TestClock.adjust)
+        yield* seconds(10, TestClock.adjust)
         const fired = (yield* Effect.flatMap(Journal, (journal) =>
           journal.read(offset(6_000), 10_000)
         )).filter(({ type }) => type === "JobTimedOut")

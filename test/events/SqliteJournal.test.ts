@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import Database from "better-sqlite3"
@@ -96,6 +97,20 @@ describe("SqliteJournal", () => {
         expect((yield* journal.read(offset(1), 10)).map((event) => event.commandId)).toEqual(["late"])
         expect(first?.offset).toBe(1)
       }).pipe(Effect.provide(sqliteJournalAt(path)))
+  )
+
+  inFile(
+    "writes nothing to a store that it only opens: a full disk must not keep it from being read",
+    (path) =>
+      Effect.gen(function* () {
+        const opened = Effect.provide(Journal, sqliteJournalAt(path))
+        yield* Effect.flatMap(Journal, (journal) => journal.append({ events: [happened("a/1", 1)] })).pipe(
+          Effect.provide(sqliteJournalAt(path))
+        )
+        const before = readFileSync(path)
+        yield* opened
+        expect(readFileSync(path).equals(before)).toBe(true)
+      })
   )
 
   inFile("says where and why when a store cannot be opened", (path) =>

@@ -4,8 +4,8 @@ import { join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { RecordedEvent } from "../../src/events/Event.js"
-import { awaitEvent, eventsOf, startTestHub } from "../support/hubs.js"
 import { temporaryFolder } from "../support/stores.js"
+import { awaitEvent, eventsOf, startTestHub } from "../support/testHubs.js"
 
 const example = resolve(import.meta.dirname, "../../examples/scratch-guard")
 

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { startTestHub } from "../support/hubs.js"
 import { mound } from "../support/mound.js"
+import { startTestHub } from "../support/testHubs.js"
 import { makeWorkspace } from "../support/workspaces.js"
 
 const bytes = Buffer.from([0, 1, 2, 255, 10, 0])

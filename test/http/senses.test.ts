@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { HubHandle } from "../../src/hub/startHub.js"
-import { awaitSense, eventsOf, startTestHub } from "../support/hubs.js"
 import { mound } from "../support/mound.js"
+import { awaitSense, eventsOf, startTestHub } from "../support/testHubs.js"
 import { makeWorkspace, writeFiles } from "../support/workspaces.js"
 
 const files = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { awaitEvent, awaitSense, eventsOf, startTestHub, triggerSense } from "../support/hubs.js"
+import { awaitEvent, awaitSense, eventsOf, startTestHub, triggerSense } from "../support/testHubs.js"
 import { makeWorkspace } from "../support/workspaces.js"
 
 describe("a role that triggers the sense that launched it", () => {

@@ -3,8 +3,8 @@ import { join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { clientOf } from "../support/client.js"
-import { startTestHub } from "../support/hubs.js"
 import { ended, eventsOf, request, until } from "../support/runSteps.js"
+import { startTestHub } from "../support/testHubs.js"
 import { makeWorkspace } from "../support/workspaces.js"
 
 const workflowWorker = resolve(import.meta.dirname, "../../dist/bin/chunks/workflowWorker.js")

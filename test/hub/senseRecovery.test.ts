@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { awaitSense, eventsOf, startTestHub } from "../support/hubs.js"
 import { eventually, isRunning } from "../support/processes.js"
+import { awaitSense, eventsOf, startTestHub } from "../support/testHubs.js"
 import { type Files, makeWorkspace } from "../support/workspaces.js"
 
 const binary = resolve(import.meta.dirname, "../../dist/bin/mound.js")

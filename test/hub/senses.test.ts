@@ -4,8 +4,8 @@ import { describe, expect, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
 import type { RecordedEvent } from "../../src/events/Event.js"
-import { awaitSense, eventsOf, startTestHub, triggerSense } from "../support/hubs.js"
 import { eventually, isRunning } from "../support/processes.js"
+import { awaitSense, eventsOf, startTestHub, triggerSense } from "../support/testHubs.js"
 import { makeWorkspace, writeFiles } from "../support/workspaces.js"
 
 const dataOf = (event: RecordedEvent | undefined) => event?.data as { readonly [field: string]: unknown }

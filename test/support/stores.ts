@@ -8,7 +8,7 @@ import type { Journal } from "../../src/events/Journal.js"
 import * as MemoryJournal from "../../src/events/MemoryJournal.js"
 import * as SqliteJournal from "../../src/events/SqliteJournal.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
-import { KnownEvents } from "../../src/events/Upcasters.js"
+import { type EventTypes, KnownEvents } from "../../src/events/Upcasters.js"
 import * as SqliteWriter from "../../src/projections/SqliteWriter.js"
 
 /** A folder of its own, removed with the scope. */
@@ -18,13 +18,11 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 )
 
 /** Event types of the tests that need no actor kind. `Changed` has had three shapes. */
-export const testEvents = Layer.succeed(
-  KnownEvents,
-  new Map([
-    ["Happened", []],
-    ["Changed", [(data) => ({ ...data, second: true }), (data) => ({ ...data, third: true })]]
-  ])
-)
+export const testEventTypes: EventTypes = new Map([
+  ["Happened", []],
+  ["Changed", [(data) => ({ ...data, second: true }), (data) => ({ ...data, third: true })]]
+])
+export const testEvents = Layer.succeed(KnownEvents, testEventTypes)
 
 export const memoryJournal: Layer.Layer<Journal> = Layer.provide(MemoryJournal.layer, testEvents)
 

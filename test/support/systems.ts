@@ -1,6 +1,6 @@
 /** Actor systems for tests, on any journal, with the test's own clock. */
 import { Effect, Layer, type Scope } from "effect"
-import type { ActorKind } from "../../src/actors/ActorKind.js"
+import type { ActorHistory, ActorKind } from "../../src/actors/ActorKind.js"
 import * as ActorSystem from "../../src/actors/ActorSystem.js"
 import * as HubClock from "../../src/actors/HubClock.js"
 import { Journal } from "../../src/events/Journal.js"
@@ -9,19 +9,26 @@ import * as Snapshots from "../../src/events/Snapshots.js"
 import * as SqliteJournal from "../../src/events/SqliteJournal.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
 import { KnownEvents } from "../../src/events/Upcasters.js"
+import type { Projection } from "../../src/projections/Projection.js"
+import * as Projector from "../../src/projections/Projector.js"
 import * as SqliteWriter from "../../src/projections/SqliteWriter.js"
 
-export const knownOf = (kinds: ReadonlyArray<ActorKind>) =>
+export const knownOf = (kinds: ReadonlyArray<ActorHistory>) =>
   Layer.succeed(KnownEvents, new Map(kinds.flatMap(({ upcasters }) => Object.entries(upcasters))))
 
 /** A journal on an array that outlives the systems on it. */
 export const memoryJournalFor = (kinds: ReadonlyArray<ActorKind>) =>
   Layer.provide(MemoryJournal.layer, knownOf(kinds))
 
-/** A journal, snapshots and the store in a file. */
-export const sqliteJournalFor = (kinds: ReadonlyArray<ActorKind>, path: string) =>
+/** A journal, snapshots, projections and the store in a file. */
+export const sqliteJournalFor = (
+  kinds: ReadonlyArray<ActorHistory>,
+  path: string,
+  projections: ReadonlyArray<Projection> = []
+) =>
   Layer.merge(SqliteJournal.layer, Snapshots.layer).pipe(
-    Layer.provideMerge(SqliteWriter.layer([])),
+    Layer.provideMerge(Projector.layer(projections)),
+    Layer.provideMerge(SqliteWriter.layer(projections)),
     Layer.provide(knownOf(kinds)),
     Layer.provideMerge(SqliteStore.layer(path)),
     Layer.orDie
@@ -31,6 +38,8 @@ export interface BootOptions extends Partial<ActorSystem.ActorSystemOptions> {
   readonly kinds: ReadonlyArray<ActorKind>
   /** What is told to the actors before any of their invocations runs, as a hub does in its recovery. */
   readonly recovering?: (system: ActorSystem.ActorSystem["Type"]) => Effect.Effect<void>
+  /** By default none are kept. */
+  readonly snapshots?: Snapshots.Snapshots["Type"]
 }
 
 /** One life of an actor system over the journal in context: recovered and released. It ends with the scope. */
@@ -43,7 +52,9 @@ export const boot = (
     const layer = ActorSystem.layer(options).pipe(
       Layer.provideMerge(HubClock.layer(at)),
       Layer.provide(knownOf(options.kinds)),
-      Layer.provide(Snapshots.layerNone),
+      Layer.provide(
+        options.snapshots ? Layer.succeed(Snapshots.Snapshots, options.snapshots) : Snapshots.layerNone
+      ),
       Layer.provide(Layer.succeed(Journal, journal))
     )
     const context = yield* Layer.build(layer)

@@ -48,7 +48,23 @@ const command = <Type extends string, Fields extends Schema.Struct.Fields>(type:
 
 /** The record has been checked by `decodeMark`, which knows the old ledger's words for its faults. */
 const Record: Schema.Schema<MarkRecord> = Schema.declare(
-  (value): value is MarkRecord => typeof value === "object" && value !== null && !Array.isArray(value)
+  (value): value is MarkRecord => typeof value === "object" && value !== null && !Array.isArray(value),
+  {
+    identifier: "Mark",
+    description: "a mark as it is published; any other key is kept and returned unchanged",
+    jsonSchema: {
+      type: "object",
+      required: ["id", "stanceTarget", "baseIntensity", "decayRate"],
+      properties: {
+        id: { type: "string", minLength: 1 },
+        stanceTarget: { type: "string" },
+        baseIntensity: { type: "number" },
+        decayRate: { type: "number", minimum: 0, description: "per second" },
+        seq: { type: "number" },
+        inflations: { type: "integer", minimum: 0, description: "the floor that it begins with" }
+      }
+    }
+  }
 )
 
 export const DepositPheromone = command("DepositPheromone", {

@@ -2,9 +2,10 @@
  * Quick answers about all claims together: which open mark is the strongest, how many claims a peer holds, how many there are in
  * each state. Kept equal to the claims' current states, so decisions across claims are exact and atomic.
  */
-import { idOf, type Offset } from "../../events/Event.js"
+import { idOf, type Offset, type StreamId } from "../../events/Event.js"
 import type { ActorState } from "../fold.js"
-import type { ClaimContext, ClaimStateName } from "./claimMachine.js"
+import type { ClaimContext } from "./ClaimContext.js"
+import type { ClaimStateName } from "./claimMachine.js"
 import { type Fading, intensity } from "./intensity.js"
 
 /** A claim's state as this kind's fold makes it. */
@@ -65,6 +66,11 @@ export class ClaimIndex {
     const leased = leasedClaim(after)
     if (ended) this.#unlease(ended)
     if (leased) this.#lease(leased)
+  }
+
+  /** Takes no ClaimNext to a claim whose history does not fold. */
+  exclude(stream: StreamId): void {
+    this.#open.delete(idOf(stream))
   }
 
   /** Marks that are listed: published and not evaporated. */

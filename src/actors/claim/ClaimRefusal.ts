@@ -38,7 +38,7 @@ export const claimExplanations: Explanations<ClaimReason> = {
     fix: "use a registered stance, or add it to the files that ledger.stance_registry names and restart"
   }),
   StaleToken: (reason) => ({
-    message: `the token ${reason.given} is not current: ${reason.current === null ? "nobody has held this claim" : `the newest is ${reason.current}`}, the claim is ${reason.state}`,
+    message: `the token ${reason.given} is not current: ${whatIs(reason)}, the claim is ${reason.state}`,
     fix: "stop this work: somebody else may be doing it; claim it again to go on"
   }),
   UnknownClaim: (reason) => ({
@@ -47,10 +47,7 @@ export const claimExplanations: Explanations<ClaimReason> = {
   }),
   AlreadyClaimed: (reason) => ({
     message: `${reason.by} holds this claim under token ${reason.token}`,
-    fix:
-      reason.expiresAt === null
-        ? "it is held for ever: ask the holder to release it, or an operator to revoke it"
-        : `try again after ${new Date(reason.expiresAt).toISOString()}`
+    fix: whenFree(reason)
   }),
   AlreadyDone: (reason) => ({
     message: `this work is settled (${reason.outcome ?? "claimed for ever and swept"})`,
@@ -84,4 +81,18 @@ export const claimExplanations: Explanations<ClaimReason> = {
     message: `this peer holds ${reason.held} claims, its limit is ${reason.limit}`,
     fix: "end one first"
   })
+}
+
+type ReasonOf<Tag extends ClaimReason["_tag"]> = Extract<ClaimReason, { readonly _tag: Tag }>
+
+const whatIs = ({ given, current }: ReasonOf<"StaleToken">): string => {
+  if (current === null) return "nobody has held this claim"
+  return current === given ? "its lease is over" : `the newest is ${current}`
+}
+
+const whenFree = ({ expiresAt, state }: ReasonOf<"AlreadyClaimed">): string => {
+  if (expiresAt === null)
+    return "it is held for ever: ask the holder to release it, or an operator to revoke it"
+  if (state === "held.grace") return "its lease has ended: reclaim it, or try again when its grace is over"
+  return `try again after ${new Date(expiresAt).toISOString()}`
 }

@@ -3,11 +3,13 @@ import type { Deadline } from "../../events/Journal.js"
 import type { ActorHistory, ActorKind } from "../ActorKind.js"
 import { makeFold } from "../fold.js"
 import type { ClaimCommand } from "./ClaimCommand.js"
+import type { ClaimRules } from "./ClaimDecision.js"
 import { type ClaimEvent, claimUpcasters } from "./ClaimEvent.js"
 import { ClaimIndex, type ClaimState } from "./ClaimIndex.js"
 import type { ClaimReason } from "./ClaimRefusal.js"
+import { chooseClaim, wakesClaimNext } from "./chooseClaim.js"
 import { claimMachine } from "./claimMachine.js"
-import { type ClaimRules, chooseClaim, decideClaim, wakesClaimNext } from "./decideClaim.js"
+import { decideClaim } from "./decideClaim.js"
 
 export type ClaimKind = ActorKind<ClaimCommand, ClaimReason> & { readonly index: ClaimIndex }
 

@@ -5,41 +5,27 @@
 import { assign, cancel, raise, setup } from "xstate"
 import type { Offset } from "../../events/Event.js"
 import { due, type Recorded } from "../fold.js"
-import type { ClaimEvent, ClaimEventOf, Holder } from "./ClaimEvent.js"
-
-/** What the rules need of a mark. The record itself stays in the journal and in the projection. */
-export interface Mark {
-  /** Of the deposit that holds the record. */
-  readonly offset: Offset
-  readonly stanceTarget: string
-  readonly baseIntensity: number
-  readonly decayRate: number
-}
-
-export interface ClaimContext {
-  readonly mark: Mark | null
-  readonly publishedAt: number
-  readonly inflations: number
-  /** Of the deposit that listed the mark; its place in the list. */
-  readonly firstOffset: Offset | null
-  readonly holder: Holder | null
-  /** Offset of the newest grant or transfer: rises over all claims, so a later holding always has the larger one. */
-  readonly token: Offset | null
-  /** Null while held for ever or bound. */
-  readonly ttlMs: number | null
-  readonly graceMs: number
-  readonly grantedAt: number
-  readonly leaseFrom: number
-  readonly offer: { readonly to: string; readonly until: number } | null
-  readonly attempts: number
-  readonly maxAttempts: number | null
-  /** Until then ClaimNext skips the mark. */
-  readonly notBefore: number
-  /** Finished for good: it cannot be claimed again, whatever becomes of its mark. */
-  readonly settled: boolean
-  readonly outcome: "completed" | "failed" | "exhausted" | null
-  readonly lastEnd: { readonly token: Offset; readonly type: string } | null
-}
+import {
+  type ClaimContext,
+  deposited,
+  ended,
+  evaporated,
+  failedForNow,
+  granted,
+  inflated,
+  initialContext,
+  isExhausted,
+  isForever,
+  isMarked,
+  isSweptWhileHeld,
+  offered,
+  released,
+  renewed,
+  reopened,
+  settled,
+  transferred
+} from "./ClaimContext.js"
+import type { ClaimEvent, ClaimEventOf } from "./ClaimEvent.js"
 
 export type ClaimStateName =
   | "unmarked"
@@ -50,86 +36,7 @@ export type ClaimStateName =
   | "done"
   | "evaporated"
 
-const initialContext: ClaimContext = {
-  mark: null,
-  publishedAt: 0,
-  inflations: 0,
-  firstOffset: null,
-  holder: null,
-  token: null,
-  ttlMs: null,
-  graceMs: 0,
-  grantedAt: 0,
-  leaseFrom: 0,
-  offer: null,
-  attempts: 0,
-  maxAttempts: null,
-  notBefore: 0,
-  settled: false,
-  outcome: null,
-  lastEnd: null
-}
-
-type MachineEvent = Recorded<ClaimEvent>
-type Of<Type extends ClaimEvent["type"]> = Recorded<ClaimEventOf<Type>>
-
-export const isForever = ({ holder, ttlMs }: ClaimContext): boolean =>
-  holder !== null && ttlMs === null && holder.boundTo === undefined
-
-/** Set and used up: no further grant is to be had by trying again. */
-export const isExhausted = ({ attempts, maxAttempts }: ClaimContext): boolean =>
-  maxAttempts !== null && attempts >= maxAttempts
-
-const numberOr0 = (value: unknown): number => (typeof value === "number" ? value : 0)
-
-const deposit = (context: ClaimContext, event: Of<"PheromoneDeposited">): Partial<ClaimContext> => ({
-  mark: {
-    offset: event.offset,
-    stanceTarget: String(event.record.stanceTarget ?? ""),
-    baseIntensity: numberOr0(event.record.baseIntensity),
-    decayRate: numberOr0(event.record.decayRate)
-  },
-  publishedAt: event.publishedAt ?? event.at,
-  inflations: numberOr0(event.record.inflations),
-  maxAttempts: event.maxAttempts ?? null,
-  firstOffset: context.mark ? context.firstOffset : event.offset
-})
-
-const lease = (
-  { peer, instance, boundTo }: Holder,
-  event: Recorded<{ readonly ttlMs: number | null; readonly graceMs: number }>
-): Partial<ClaimContext> => ({
-  holder: { peer, ...(instance !== undefined && { instance }), ...(boundTo !== undefined && { boundTo }) },
-  token: event.offset,
-  ttlMs: event.ttlMs,
-  graceMs: event.graceMs,
-  grantedAt: event.at,
-  leaseFrom: event.at,
-  offer: null
-})
-
-const grant = (context: ClaimContext, event: Of<"ClaimGranted">): Partial<ClaimContext> => ({
-  ...lease(event, event),
-  attempts: context.attempts + 1,
-  notBefore: 0,
-  outcome: null,
-  lastEnd: null
-})
-
-const end = ({ type, token }: { readonly type: string; readonly token: Offset }): Partial<ClaimContext> => ({
-  holder: null,
-  offer: null,
-  lastEnd: { token, type }
-})
-
-const settle = (outcome: ClaimContext["outcome"]): Partial<ClaimContext> => ({ settled: true, outcome })
-
-const reopen: Partial<ClaimContext> = { settled: false, attempts: 0, outcome: null, lastEnd: null }
-
-/** The mark is gone; what was claimed for ever stays claimed, so finished work is never claimed twice. */
-const evaporate: Partial<ClaimContext> = { mark: null, firstOffset: null, inflations: 0, maxAttempts: null }
-
-/** The event of a deadline, from what is known when it is armed; `decideClaim` adds what is known when it is due. */
+/** The event of a deadline, from what is known when it is armed; `claimKind` adds what is known when it is due. */
 const graceStarts = ({ token }: ClaimContext) =>
   due<ClaimEventOf<"ClaimGraceStarted">>({
     type: "ClaimGraceStarted",
@@ -142,18 +49,18 @@ const lapses = ({ token, offer }: ClaimContext) =>
   due<ClaimEventOf<"HandoffLapsed">>({ type: "HandoffLapsed", token: token as Offset, to: offer?.to ?? "" })
 
 export const claimMachine = setup({
-  types: { context: {} as ClaimContext, events: {} as MachineEvent },
+  types: { context: {} as ClaimContext, events: {} as Recorded<ClaimEvent> },
   guards: {
-    isMarked: ({ context }) => context.mark !== null,
+    isMarked: ({ context }) => isMarked(context),
     isSettled: ({ context }) => context.settled,
     isNotSettled: ({ context }) => !context.settled,
     isExhausted: ({ context }) => isExhausted(context),
-    isMarkedAndForever: ({ context }) => context.mark !== null && isForever(context),
-    isSweptAndHeld: ({ context }) => context.settled && context.holder !== null,
+    isMarkedAndForever: ({ context }) => isMarked(context) && isForever(context),
+    isSweptWhileHeld: ({ context }) => isSweptWhileHeld(context),
     mayBeTriedAgain: ({ context, event }) =>
       event.type === "ClaimFailed" && event.retry && !isExhausted(context),
     mayBeTriedAgainUnmarked: ({ context, event }) =>
-      event.type === "ClaimFailed" && event.retry && !isExhausted(context) && context.mark === null
+      event.type === "ClaimFailed" && event.retry && !isExhausted(context) && !isMarked(context)
   },
   delays: {
     /** A lease that is for ever or bound to a presence has no end of its own. */
@@ -175,11 +82,8 @@ export const claimMachine = setup({
   initial: "unmarked",
   // A mark may be published anew and inflated at any time; neither moves a lease. Two states have more to say of it.
   on: {
-    PheromoneDeposited: { actions: assign(({ context, event }) => deposit(context, event)) },
-    PheromoneInflated: {
-      guard: "isMarked",
-      actions: assign(({ context }) => ({ inflations: context.inflations + 1 }))
-    }
+    PheromoneDeposited: { actions: assign(({ context, event }) => deposited(context, event)) },
+    PheromoneInflated: { guard: "isMarked", actions: assign(({ context }) => inflated(context)) }
   },
   states: {
     unmarked: {
@@ -187,11 +91,11 @@ export const claimMachine = setup({
       on: {
         PheromoneDeposited: {
           target: "open",
-          actions: assign(({ context, event }) => deposit(context, event))
+          actions: assign(({ context, event }) => deposited(context, event))
         },
         ClaimGranted: {
           target: "held",
-          actions: assign(({ context, event }) => grant(context, event))
+          actions: assign(({ context, event }) => granted(context, event))
         }
       }
     },
@@ -200,9 +104,9 @@ export const claimMachine = setup({
       on: {
         ClaimGranted: {
           target: "held",
-          actions: assign(({ context, event }) => grant(context, event))
+          actions: assign(({ context, event }) => granted(context, event))
         },
-        PheromoneEvaporated: { target: "evaporated", actions: assign(evaporate) }
+        PheromoneEvaporated: { target: "evaporated", actions: assign(evaporated) }
       }
     },
     held: {
@@ -212,46 +116,37 @@ export const claimMachine = setup({
         ClaimTransferred: {
           target: ".active",
           reenter: true,
-          actions: assign(({ event }) => lease(event.to, event))
+          actions: assign(({ event }) => transferred(event))
         },
         ClaimReleased: [
           {
             guard: "isMarked",
             target: "open",
-            actions: assign(({ context, event }) => ({ ...end(event), attempts: context.attempts - 1 }))
+            actions: assign(({ context, event }) => released(context, event))
           },
-          {
-            target: "unmarked",
-            actions: assign(({ context, event }) => ({ ...end(event), attempts: context.attempts - 1 }))
-          }
+          { target: "unmarked", actions: assign(({ context, event }) => released(context, event)) }
         ],
         ClaimRevoked: [
-          { guard: "isMarked", target: "open", actions: assign(({ event }) => end(event)) },
-          { target: "unmarked", actions: assign(({ event }) => end(event)) }
+          { guard: "isMarked", target: "open", actions: assign(({ event }) => ended(event)) },
+          { target: "unmarked", actions: assign(({ event }) => ended(event)) }
         ],
         ClaimFailed: [
           {
             guard: "mayBeTriedAgainUnmarked",
             target: "unmarked",
-            actions: assign(({ event }) => ({ ...end(event), notBefore: event.at + event.retryAfterMs }))
+            actions: assign(({ event }) => failedForNow(event))
           },
           {
             guard: "mayBeTriedAgain",
             target: "open",
-            actions: assign(({ event }) => ({ ...end(event), notBefore: event.at + event.retryAfterMs }))
+            actions: assign(({ event }) => failedForNow(event))
           },
           {
             target: "done",
-            actions: assign(({ event }) => ({
-              ...end(event),
-              ...settle(event.retry ? "exhausted" : "failed")
-            }))
+            actions: assign(({ event }) => settled(event, event.retry ? "exhausted" : "failed"))
           }
         ],
-        ClaimCompleted: {
-          target: "done",
-          actions: assign(({ event }) => ({ ...end(event), ...settle("completed") }))
-        }
+        ClaimCompleted: { target: "done", actions: assign(({ event }) => settled(event, "completed")) }
       },
       states: {
         active: {
@@ -262,19 +157,14 @@ export const claimMachine = setup({
             ClaimRenewed: {
               target: "active",
               reenter: true,
-              actions: assign(({ event }) => ({ leaseFrom: event.at }))
+              actions: assign(({ event }) => renewed(event))
             },
             ClaimGraceStarted: "grace",
-            HandoffOffered: {
-              target: "offered",
-              actions: assign(({ event }) => ({
-                offer: { to: event.to, until: event.at + event.offerMs }
-              }))
-            },
+            HandoffOffered: { target: "offered", actions: assign(({ event }) => offered(event)) },
             PheromoneEvaporated: {
               guard: "isMarkedAndForever",
               target: "#claim.evaporated",
-              actions: assign({ ...evaporate, settled: true })
+              actions: assign({ ...evaporated, settled: true })
             }
           }
         },
@@ -283,22 +173,17 @@ export const claimMachine = setup({
           entry: "armGrace",
           exit: "cancelGrace",
           on: {
-            ClaimRenewed: { target: "active", actions: assign(({ event }) => ({ leaseFrom: event.at })) },
+            ClaimRenewed: { target: "active", actions: assign(({ event }) => renewed(event)) },
             ClaimExpired: [
               {
                 guard: "isExhausted",
                 target: "#claim.done",
-                actions: assign(({ event }) => ({ ...end(event), ...settle("exhausted") }))
+                actions: assign(({ event }) => settled(event, "exhausted"))
               },
-              { guard: "isMarked", target: "#claim.open", actions: assign(({ event }) => end(event)) },
-              { target: "#claim.unmarked", actions: assign(({ event }) => end(event)) }
+              { guard: "isMarked", target: "#claim.open", actions: assign(({ event }) => ended(event)) },
+              { target: "#claim.unmarked", actions: assign(({ event }) => ended(event)) }
             ],
-            HandoffOffered: {
-              target: "offered",
-              actions: assign(({ event }) => ({
-                offer: { to: event.to, until: event.at + event.offerMs }
-              }))
-            }
+            HandoffOffered: { target: "offered", actions: assign(({ event }) => offered(event)) }
           }
         },
         offered: {
@@ -307,18 +192,9 @@ export const claimMachine = setup({
           exit: "cancelOffer",
           on: {
             ClaimGraceStarted: { target: "grace", actions: assign({ offer: null }) },
-            HandoffDeclined: {
-              target: "active",
-              actions: assign(({ event }) => ({ offer: null, leaseFrom: event.at }))
-            },
-            HandoffWithdrawn: {
-              target: "active",
-              actions: assign(({ event }) => ({ offer: null, leaseFrom: event.at }))
-            },
-            HandoffLapsed: {
-              target: "active",
-              actions: assign(({ event }) => ({ offer: null, leaseFrom: event.at }))
-            }
+            HandoffDeclined: { target: "active", actions: assign(({ event }) => renewed(event)) },
+            HandoffWithdrawn: { target: "active", actions: assign(({ event }) => renewed(event)) },
+            HandoffLapsed: { target: "active", actions: assign(({ event }) => renewed(event)) }
           }
         }
       }
@@ -326,11 +202,16 @@ export const claimMachine = setup({
     done: {
       description: "settled: finished, failed for good or out of attempts",
       on: {
-        PheromoneEvaporated: { guard: "isMarked", target: "evaporated", actions: assign(evaporate) },
+        PheromoneEvaporated: { guard: "isMarked", target: "evaporated", actions: assign(evaporated) },
         ClaimReopened: [
-          { guard: "isMarked", target: "open", actions: assign(reopen) },
-          { target: "unmarked", actions: assign(reopen) }
-        ]
+          { guard: "isMarked", target: "open", actions: assign(reopened) },
+          { target: "unmarked", actions: assign(reopened) }
+        ],
+        // Its mark was swept while it was held for ever, and was published again since.
+        ClaimCompleted: {
+          guard: "isSweptWhileHeld",
+          actions: assign(({ event }) => settled(event, "completed"))
+        }
       }
     },
     evaporated: {
@@ -340,25 +221,22 @@ export const claimMachine = setup({
           {
             guard: "isSettled",
             target: "done",
-            actions: assign(({ context, event }) => deposit(context, event))
+            actions: assign(({ context, event }) => deposited(context, event))
           },
           {
             target: "open",
-            actions: assign(({ context, event }) => ({ ...deposit(context, event), attempts: 0 }))
+            actions: assign(({ context, event }) => ({ ...deposited(context, event), attempts: 0 }))
           }
         ],
         ClaimGranted: {
           guard: "isNotSettled",
           target: "held",
-          actions: assign(({ context, event }) => grant(context, event))
+          actions: assign(({ context, event }) => granted(context, event))
         },
-        ClaimReopened: {
-          guard: "isSettled",
-          actions: assign({ settled: false, holder: null })
-        },
+        ClaimReopened: { guard: "isSettled", actions: assign(reopened) },
         ClaimCompleted: {
-          guard: "isSweptAndHeld",
-          actions: assign(({ event }) => ({ ...end(event), outcome: "completed" as const }))
+          guard: "isSweptWhileHeld",
+          actions: assign(({ event }) => settled(event, "completed"))
         }
       }
     }

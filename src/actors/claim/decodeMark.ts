@@ -47,7 +47,7 @@ const isFinite = (value: unknown): value is number => Number.isFinite(value)
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** An id must be able to stand in a URL's path and in a log line. */
-const isValidId = (id: string): boolean =>
+export const isValidId = (id: string): boolean =>
   Buffer.byteLength(id) <= maxIdBytes &&
   id.isWellFormed() &&
   !/[\u0000-\u001f\u007f]/.test(id) &&

@@ -1,4 +1,4 @@
-/** What can be asked of the hub. All but `DrainHub` come from the hub's own program (contracts: hub 4). */
+/** What can be asked of the hub. All but `DrainHub` and `RecordBackup` come from the hub's own program (contracts: hub 4). */
 import { Schema } from "effect"
 import { Offset } from "../../events/Event.js"
 import { hubFields } from "./HubEvent.js"
@@ -21,6 +21,9 @@ export const DrainHub = command("DrainHub", {
   )
 })
 
+/** A backup was taken from outside: the hub only takes note, since a request must not choose paths to write. */
+export const RecordBackup = command("RecordBackup", hubFields.backup)
+
 export const HubCommand = Schema.Union(
   command("StartHub", { ...hubFields.started, head: Schema.Struct({ offset: Offset, at: Schema.Number }) }),
   command("BindHub", { ...hubFields.bound, reassigned: Schema.NullOr(Schema.Struct(hubFields.reassigned)) }),
@@ -37,6 +40,9 @@ export const HubCommand = Schema.Union(
   command("RecordRestore", hubFields.restored),
   command("RecordConfig", hubFields.configLoaded),
   command("RecordConfigReload", hubFields.configReloaded),
-  command("RecordConfigRejection", hubFields.configRejected)
+  command("RecordConfigRejection", hubFields.configRejected),
+  command("RaiseComponent", hubFields.degraded),
+  command("ClearComponent", hubFields.component),
+  RecordBackup
 )
 export type HubCommand = typeof HubCommand.Type

@@ -76,6 +76,26 @@ const configLoaded = {
 const names = Schema.Array(Schema.String)
 const configReloaded = { hash: Schema.String, added: names, removed: names, changed: names }
 const configRejected = { hash: Schema.String, errors: Schema.Array(Schema.Unknown) }
+const component = {
+  component: Schema.String,
+  reason: Schema.String,
+  subject: Schema.String
+}
+const degraded = {
+  ...component,
+  status: Schema.Literal("degraded", "failing"),
+  /** What was measured, and what it must not pass. */
+  value: Schema.Number,
+  limit: Schema.Number
+}
+const recoveredComponent = { ...component, tookMs: Schema.Number }
+const backup = {
+  dir: Schema.String,
+  offset: Offset,
+  headHash: Schema.String,
+  bytes: Schema.Int,
+  tookMs: Schema.Int
+}
 
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
@@ -92,7 +112,10 @@ export const hubFields = {
   restored,
   configLoaded,
   configReloaded,
-  configRejected
+  configRejected,
+  component,
+  degraded,
+  backup
 }
 
 export const HubEvent = Schema.Union(
@@ -123,7 +146,10 @@ export const HubEvent = Schema.Union(
   fact("JournalRestored", restored),
   fact("ConfigLoaded", configLoaded),
   fact("ConfigReloaded", configReloaded),
-  fact("ConfigRejected", configRejected)
+  fact("ConfigRejected", configRejected),
+  fact("ComponentDegraded", degraded),
+  fact("ComponentRecovered", recoveredComponent),
+  fact("BackupTaken", backup)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -149,5 +175,8 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   JournalRestored: [],
   ConfigLoaded: [],
   ConfigReloaded: [],
-  ConfigRejected: []
+  ConfigRejected: [],
+  ComponentDegraded: [],
+  ComponentRecovered: [],
+  BackupTaken: []
 }

@@ -13,7 +13,7 @@ import { type ActorState, makeFold } from "../fold.js"
 import type { HubCommand } from "./HubCommand.js"
 import { type HubEvent, hubUpcasters, type OpenWork, type Outstanding } from "./HubEvent.js"
 import type { HubReason } from "./HubRefusal.js"
-import { type HubContext, type HubStateName, hubMachine } from "./hubMachine.js"
+import { type HubContext, type HubStateName, hubMachine, keyOf } from "./hubMachine.js"
 
 export type HubState = ActorState & { readonly context: HubContext; readonly name: HubStateName }
 export type HubKind = ActorKind<HubCommand, HubReason>
@@ -40,7 +40,7 @@ type Command<Type extends HubCommand["type"]> = Extract<HubCommand, { readonly t
 
 export const hubHistory: ActorHistory = {
   name: "hub",
-  version: 1,
+  version: 2,
   fold: makeFold(hubMachine),
   upcasters: hubUpcasters
 }
@@ -63,7 +63,10 @@ export const makeHubKind = (world: HubWorld): HubKind => ({
     RecordRestore: ["JournalRestored"],
     RecordConfig: ["ConfigLoaded"],
     RecordConfigReload: ["ConfigReloaded"],
-    RecordConfigRejection: ["ConfigRejected"]
+    RecordConfigRejection: ["ConfigRejected"],
+    RaiseComponent: ["ComponentDegraded"],
+    ClearComponent: ["ComponentRecovered"],
+    RecordBackup: ["BackupTaken"]
   },
   startsWork: new Set(),
   decide: (state: HubState, command, context) => decideHub(state, command, context, world),
@@ -114,6 +117,16 @@ const decideHub = (
       return accept({ ...command, type: "ConfigReloaded" })
     case "RecordConfigRejection":
       return accept({ ...command, type: "ConfigRejected" })
+    case "RaiseComponent":
+      return keyOf(command) in context.raised ? unchanged : accept({ ...command, type: "ComponentDegraded" })
+    case "ClearComponent": {
+      const since = context.raised[keyOf(command)]
+      return since === undefined
+        ? unchanged
+        : accept({ ...command, type: "ComponentRecovered", tookMs: now - since })
+    }
+    case "RecordBackup":
+      return accept({ ...command, type: "BackupTaken" })
     case "RecordRebuild": {
       const { type: _, liveDigest, ...rebuilt } = command
       const { name, offset, digest } = rebuilt

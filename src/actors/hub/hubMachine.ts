@@ -19,6 +19,11 @@ export interface HubContext {
   readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
   /** Why the last boot failed, if it did. */
   readonly failure: string | null
+  /** How often the journal was restored: stream tokens of an older history are told so. */
+  readonly restores: number
+  /** What a probe has found too high or too low, by `component/reason/subject`, and since when. */
+  readonly raised: { readonly [key: string]: number }
+  readonly lastBackup: { readonly at: number; readonly offset: number; readonly dir: string } | null
   /** When a drain ends at the latest, and whether it was cut short. */
   readonly deadlineAt: number | null
   readonly isCut: boolean
@@ -46,6 +51,9 @@ const initialContext: HubContext = {
   stickyPort: null,
   lastBoot: null,
   failure: null,
+  restores: 0,
+  raised: {},
+  lastBackup: null,
   deadlineAt: null,
   isCut: false
 }
@@ -88,11 +96,30 @@ const over = (lastBoot: HubContext["lastBoot"], failure: string | null = null): 
   failure
 })
 
+/** Names a reason for which a component may be raised. */
+export const keyOf = ({
+  component,
+  reason,
+  subject
+}: {
+  readonly component: string
+  readonly reason: string
+  readonly subject: string
+}): string => `${component}/${reason}/${subject}`
+
+const without = <Value>(
+  values: { readonly [key: string]: Value },
+  key: string
+): { readonly [key: string]: Value } =>
+  Object.fromEntries(Object.entries(values).filter(([each]) => each !== key))
+
 export const hubMachine = setup({
   types: { context: {} as HubContext, events: {} as MachineEvent },
   actors: { recover: invocation(), serve: invocation(), drain: invocation(), close: invocation() },
   guards: {
     isUp: ({ context }) => context.bootId !== null,
+    isRaised: ({ context, event }) => "component" in event && keyOf(event) in context.raised,
+    isNotRaised: ({ context, event }) => "component" in event && !(keyOf(event) in context.raised),
     isThisBoot: ({ context, event }) =>
       event.type === "HubLossDetected" && event.previousBootId === context.bootId
   },
@@ -124,10 +151,21 @@ export const hubMachine = setup({
     JournalWritesResumed: { guard: "isUp", actions: "note" },
     ProjectionRebuilt: { guard: "isUp", actions: "note" },
     ProjectionDiverged: { guard: "isUp", actions: "note" },
-    JournalRestored: { actions: "note" },
     ConfigLoaded: { guard: "isUp", actions: "note" },
     ConfigReloaded: { guard: "isUp", actions: "note" },
-    ConfigRejected: { guard: "isUp", actions: "note" }
+    ConfigRejected: { guard: "isUp", actions: "note" },
+    JournalRestored: { actions: assign({ restores: ({ context }) => context.restores + 1 }) },
+    ComponentDegraded: {
+      guard: "isNotRaised",
+      actions: assign({ raised: ({ context, event }) => ({ ...context.raised, [keyOf(event)]: event.at }) })
+    },
+    ComponentRecovered: {
+      guard: "isRaised",
+      actions: assign({ raised: ({ context, event }) => without(context.raised, keyOf(event)) })
+    },
+    BackupTaken: {
+      actions: assign({ lastBackup: ({ event: { at, offset, dir } }) => ({ at, offset, dir }) })
+    }
   },
   states: {
     stopped: {

@@ -59,6 +59,8 @@ export const runHistory: ActorHistory = {
   name: "run",
   version: 1,
   fold: makeFold(runMachine),
+  // A run that crashed or was interrupted may be resumed.
+  finalStates: new Set(["completed", "failed", "killed", "dropped"]),
   upcasters: runUpcasters
 }
 

@@ -1,0 +1,61 @@
+/** A thing that is measured: one scenario, one file. */
+import type { Effect, Scope } from "effect"
+import type { Figure } from "./Figure.js"
+import type { Rounds } from "./rounds.js"
+
+export interface Scenario {
+  /** The word for `--only`. */
+  readonly name: string
+  /** What it measures, in a line. */
+  readonly about: string
+  readonly run: (bench: Bench) => Effect.Effect<ReadonlyArray<Figure>, never, Scope.Scope>
+}
+
+/** What every scenario is given. */
+export interface Bench {
+  readonly sizes: Sizes
+  /** A workspace with a journal of `journalEvents` events, made when it is first asked for and shared. */
+  readonly longWorkspace: Effect.Effect<string>
+}
+
+/** How much is done. The quick sizes show that everything runs; only the full ones say how fast. */
+export interface Sizes {
+  readonly rounds: Rounds
+  /** Rounds of what takes many seconds. */
+  readonly longRounds: Rounds
+  /** How long a round of a rate goes on. */
+  readonly roundMs: number
+  /** Marks that a round publishes over HTTP and then claims. */
+  readonly marks: number
+  readonly journalEvents: number
+  /** Claims of the long journal that are held, and as many again that are open. */
+  readonly unfinished: number
+  readonly liveActors: number
+  readonly followers: number
+  /** Events that every follower gets in a round. */
+  readonly followed: number
+}
+
+export const fullSizes: Sizes = {
+  rounds: { warmUps: 2, counted: 5 },
+  longRounds: { warmUps: 1, counted: 2 },
+  roundMs: 500,
+  marks: 2_000,
+  journalEvents: 1_000_000,
+  unfinished: 10_000,
+  liveActors: 10_000,
+  followers: 100,
+  followed: 4_000
+}
+
+export const quickSizes: Sizes = {
+  rounds: { warmUps: 0, counted: 1 },
+  longRounds: { warmUps: 0, counted: 1 },
+  roundMs: 30,
+  marks: 64,
+  journalEvents: 2_000,
+  unfinished: 20,
+  liveActors: 100,
+  followers: 10,
+  followed: 64
+}

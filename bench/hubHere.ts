@@ -1,0 +1,13 @@
+/** A hub in this very process, for what can only be measured from inside. */
+import { Effect, type Scope } from "effect"
+import { loadSettings } from "../src/config/Settings.js"
+import type { HubParts } from "../src/hub/HubParts.js"
+import { startHub } from "../src/hub/startHub.js"
+import { version } from "../src/version.js"
+
+export const startHubHere = (workspace: string): Effect.Effect<HubParts, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { settings } = yield* loadSettings({ workspace, environment: {}, flags: { "http.port": "0" } })
+    const { parts } = yield* startHub(settings, version)
+    return parts
+  }).pipe(Effect.orDie)

@@ -1,0 +1,79 @@
+/**
+ * A text file that grows by whole lines and is moved aside before it grows too large: `.1` is the newest of the older ones. Written by
+ * one process alone.
+ */
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+
+export interface RotationLimits {
+  /** No file grows beyond this, unless a single line does. */
+  readonly maxBytes: number
+  /** Older files that are kept besides the one that is written. */
+  readonly maxFiles: number
+}
+
+export class RotatingFile {
+  #descriptor: number | undefined
+  #bytes = 0
+
+  constructor(
+    readonly path: string,
+    private readonly limits: RotationLimits
+  ) {}
+
+  /** Appends lines, each given without its line feed. Throws what the file system says; lines before the failure are written. */
+  append(lines: ReadonlyArray<string>): void {
+    let text = ""
+    for (const line of lines) {
+      const bytes = Buffer.byteLength(line) + 1
+      if (this.#size() + Buffer.byteLength(text) + bytes > this.limits.maxBytes) {
+        this.#write(text)
+        text = ""
+        if (this.#size() > 0) this.#rotate()
+      }
+      text += `${line}\n`
+    }
+    this.#write(text)
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+    this.#descriptor = undefined
+  }
+
+  #size(): number {
+    this.#open()
+    return this.#bytes
+  }
+
+  #open(): number {
+    if (this.#descriptor === undefined) {
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      this.#descriptor = openSync(this.path, "a", 0o600)
+      this.#bytes = fstatSync(this.#descriptor).size
+    }
+    return this.#descriptor
+  }
+
+  #write(text: string): void {
+    if (text === "") return
+    const bytes = Buffer.from(text)
+    const descriptor = this.#open()
+    for (let written = 0; written < bytes.length; ) {
+      const count = writeSync(descriptor, bytes, written)
+      written += count
+      this.#bytes += count
+    }
+  }
+
+  #rotate(): void {
+    this.close()
+    const { maxFiles } = this.limits
+    const name = (index: number) => (index === 0 ? this.path : `${this.path}.${index}`)
+    // The oldest one is overwritten by the one before it; without older ones the file begins anew.
+    if (maxFiles === 0) closeSync(openSync(this.path, "w", 0o600))
+    for (let index = maxFiles - 1; index >= 0; index--) {
+      if (statSync(name(index), { throwIfNoEntry: false })) renameSync(name(index), name(index + 1))
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** Questions to the projection `servers`. */
+import { Effect } from "effect"
+import type { JournalUnavailable } from "../events/Journal.js"
+import type { ReadRows } from "./Projector.js"
+
+export interface StoredServer {
+  readonly id: string
+  readonly state: "registered" | "stale"
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly metadata: string | null
+  readonly token: number
+  readonly heard_at: number
+  readonly since: number
+  readonly offset: number
+}
+
+/** All that are not gone, in the order of their registration. */
+export const listServers = (read: ReadRows): Effect.Effect<ReadonlyArray<StoredServer>, JournalUnavailable> =>
+  Effect.map(
+    read("SELECT * FROM servers ORDER BY token", []),
+    (rows) => rows as unknown as ReadonlyArray<StoredServer>
+  )

@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+
+const bench = (...argv: ReadonlyArray<string>) =>
+  execFileSync(process.execPath, ["dist/bench/main.js", ...argv], { encoding: "utf8", stdio: "pipe" })
+
+describe("the bench", () => {
+  it("measures every scenario, as a table and as JSON", { timeout: 120_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), "mound-test-"))
+    try {
+      const file = join(folder, "results.json")
+      const table = bench("--quick", "--json", file)
+      const { machine, results } = JSON.parse(readFileSync(file, "utf8"))
+      expect(Object.keys(machine)).toEqual(expect.arrayContaining(["cpu", "cores", "node", "filesystem"]))
+      expect([...new Set(results.map(({ scenario }: { scenario: string }) => scenario))]).toEqual([
+        "appends",
+        "sends",
+        "ledger",
+        "replays",
+        "recovery",
+        "memory",
+        "fan-out"
+      ])
+      for (const { scenario, what, value, beside, ratio, target, reached } of results) {
+        expect(table).toContain(what)
+        expect(value, `${scenario}, ${what}`).toSatisfy(Number.isFinite)
+        expect(ratio).toBe(beside ? value / beside.value : null)
+        expect(typeof reached).toBe(target ? "boolean" : "object")
+      }
+      expect(results.find(({ what }: { what: string }) => what.endsWith("missed")).value).toBe(0)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it("names its scenarios to somebody who asks for one that there is not", () => {
+    expect(() => bench("--only", "nothing")).toThrow(/there is no nothing[\s\S]*appends[\s\S]*fan-out/)
+  })
+})
