@@ -40,7 +40,8 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
 const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^xstate/, /^actors\/(fold\.ts|.*Machine\.ts)$/],
   [/^@effect\/sql/, /^(events|projections)\//],
-  [/^better-sqlite3|^jiti$|^node:child_process$/, /^runtimes\//],
+  [/^better-sqlite3|^jiti$/, /^runtimes\//],
+  [/^node:child_process$/, /^runtimes\/|^hub\/launchHub\.ts$|^cli\/ChildCommand\.ts$/],
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
   [/^yaml$/, /^(config|projections)\//],

@@ -1,12 +1,11 @@
 /** Options of every verb that starts a hub, and the settings that they lead to together with the environment and `mound.yaml`. */
 import { Options } from "@effect/cli"
 import { Effect, Option } from "effect"
-import { problemLine } from "../config/ConfigProblem.js"
 import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment, workingDirectory } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
-import { moduleWarnings } from "../hub/moduleWarnings.js"
+import { warningLines } from "../hub/moduleWarnings.js"
 import { optionalText } from "./common.js"
 
 export const hubOptions = {
@@ -38,7 +37,7 @@ export const loadHubSettings = (given: Given) =>
   Effect.gen(function* () {
     const named = Option.getOrUndefined(given.workspace)
     const workspace = yield* findWorkspace(named, environment, workingDirectory)
-    const { settings, notices, config, file } = yield* loadWorkspace({
+    const loaded = yield* loadWorkspace({
       workspace,
       environment,
       flags: {
@@ -49,10 +48,8 @@ export const loadHubSettings = (given: Given) =>
         "log.level": Option.getOrUndefined(given.logLevel)
       }
     })
-    const missing = moduleWarnings(workspace, config).map((warning) =>
-      problemLine(file ?? workspace, warning)
-    )
-    return { settings, warnings: [...notices, ...missing], watch: !given.noWatch } satisfies LoadedHub
+    const warnings = warningLines(workspace, loaded)
+    return { settings: loaded.settings, warnings, watch: !given.noWatch } satisfies LoadedHub
   })
 
 /** The same options as arguments, to start a hub with in another process. */

@@ -2,12 +2,12 @@
 import { dirname, resolve } from "node:path"
 import { Args, Command } from "@effect/cli"
 import { Effect, Either, Option } from "effect"
-import { ConfigInvalid, problemLine } from "../config/ConfigProblem.js"
+import { ConfigInvalid } from "../config/ConfigProblem.js"
 import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment, workingDirectory } from "../config/process.js"
 import type { SettingsInvalid } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
-import { moduleWarnings } from "../hub/moduleWarnings.js"
+import { moduleWarnings, warningLines } from "../hub/moduleWarnings.js"
 import { CliFailure } from "./CliFailure.js"
 import { json, workspace } from "./common.js"
 import { print, say } from "./output.js"
@@ -21,11 +21,12 @@ export const validate = Command.make("validate", { file, workspace, json }, (opt
       : yield* findWorkspace(Option.getOrUndefined(options.workspace), environment, workingDirectory)
     const loaded = yield* Effect.either(loadWorkspace({ workspace: folder, environment }))
     if (Either.isLeft(loaded)) return yield* report(loaded.left, options.json)
-    const { config, notices, file } = loaded.right
+    const { config } = loaded.right
     const missing = moduleWarnings(folder, config)
     const { senses, reflexes, workflows } = config
-    const lines = [...notices, ...missing.map((warning) => problemLine(file ?? folder, warning))]
-    yield* Effect.forEach(lines, (line) => say(`warning: ${line}`), { discard: true })
+    yield* Effect.forEach(warningLines(folder, loaded.right), (line) => say(`warning: ${line}`), {
+      discard: true
+    })
     const counts = { senses: senses.length, reflexes, workflows: workflows.length }
     yield* print(
       options.json

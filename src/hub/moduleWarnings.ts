@@ -1,6 +1,7 @@
 /** Senses and workflows that are configured and have no code: legal, since code may come later, but worth a word. */
 import { join } from "node:path"
-import type { ConfigProblem } from "../config/ConfigProblem.js"
+import { type ConfigProblem, problemLine } from "../config/ConfigProblem.js"
+import type { LoadedWorkspace } from "../config/loadWorkspace.js"
 import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
 import { findEntry } from "../runtimes/moduleFiles.js"
 
@@ -14,6 +15,15 @@ export const moduleWarnings = (
 ): ReadonlyArray<ConfigProblem> => [
   ...senses.flatMap(({ name }) => missing(workspace, "senses", name, senseEntries)),
   ...workflows.flatMap(({ name }) => missing(workspace, "workflows", name, workflowEntries))
+]
+
+/** All that a person should be told of a workspace that is configured without an error. */
+export const warningLines = (
+  workspace: string,
+  { notices, config, file }: LoadedWorkspace
+): ReadonlyArray<string> => [
+  ...notices,
+  ...moduleWarnings(workspace, config).map((warning) => problemLine(file ?? workspace, warning))
 ]
 
 const missing = (

@@ -153,7 +153,7 @@ describe("mound sense", () => {
         )
         expect(yield* run("query", "count", "DELETE FROM rows")).toMatchObject({ code: 1, stdout: "" })
         expect((yield* run("query", "nobody", "SELECT 1")).stderr).toContain("there is no database")
-        expect((yield* run("list")).stderr).toContain("fix: start it: mound dev")
+        expect((yield* run("list")).stderr).toContain("fix: start it: mound start")
       }).pipe(Effect.orDie),
     60_000
   )
