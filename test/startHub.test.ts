@@ -130,7 +130,7 @@ describe("the example with a hub inside", () => {
       const { code, stdout, stderr } = yield* ended
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
       expect(stdout.trimEnd().split("\n").slice(1)).toEqual([
-        expect.stringMatching(/^task-\w{8} is mine under token 5$/),
+        expect.stringMatching(/^task-\w{8} is mine under token 6$/),
         "health is ok, 1 done",
         "stopped clean"
       ])

@@ -92,7 +92,7 @@ type Definitions = typeof settings
 
 /** The first parts of all keys: what may stand at the top of `mound.yaml` beside senses and workflows. */
 export const topLevelKeys: ReadonlyArray<string> = [
-  ...new Set(Object.keys(settings).map((key) => key.split(".")[0] as string))
+  ...new Set(keys.map((key) => key.split(".")[0] as string))
 ]
 type Key = keyof Definitions
 
