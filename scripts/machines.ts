@@ -1,6 +1,9 @@
 /** The machines of all kinds of actors, in the order in which `docs/machines.md` shows them. */
 import { claimMachine } from "../src/actors/claim/claimMachine.js"
 import { hubMachine } from "../src/actors/hub/hubMachine.js"
+import { runMachine } from "../src/actors/run/runMachine.js"
+import { senseMachine } from "../src/actors/sense/senseMachine.js"
 import { serverMachine } from "../src/actors/server/serverMachine.js"
+import { workflowMachine } from "../src/actors/workflow/workflowMachine.js"
 
-export const machines = [hubMachine, claimMachine, serverMachine]
+export const machines = [hubMachine, claimMachine, senseMachine, workflowMachine, runMachine, serverMachine]

@@ -27,7 +27,7 @@ interface Running {
 export interface Driver {
   /** Starts and interrupts fibers so that exactly the invocations of this state run. Returns at once. */
   readonly update: (kind: ActorKind, state: ActorState) => void
-  /** The invocations that do something, or are still being interrupted; those that only watch are left out. */
+  /** The invocations that are work, and run or are still being interrupted. */
   readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
   /** Interrupts everything, except one stream's, and waits for the finalizers. */
   readonly interruptAll: (except?: StreamId) => Effect.Effect<void>
@@ -51,7 +51,7 @@ export const makeDriver = (options: DriverOptions): Effect.Effect<Driver, never,
       // The same id entered anew: the old fiber's finalizers come first, or two would hold one resource.
       const inTurn = previous ? Effect.zipRight(Fiber.await(previous.fiber), body) : body
       const fiber = fork(inTurn, { scope, immediate: false })
-      if (!kind.invocations?.[invocation.src]?.isWatch) {
+      if (!kind.invocations?.[invocation.src]?.isStanding) {
         alive.set(fiber, { stream, src: invocation.src })
         fiber.addObserver(() => alive.delete(fiber))
       }

@@ -5,6 +5,7 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import type { RunKind } from "../actors/run/runKind.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
@@ -17,6 +18,7 @@ import { statusOf } from "./statusOf.js"
 export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
+  readonly runKind: RunKind
   readonly hubKind: HubKind
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState

@@ -13,7 +13,7 @@ import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { parseJson } from "./json.js"
 import { type AnyReason, refusal } from "./refusals.js"
-import { discardBody, sendFailure, sendJson } from "./respond.js"
+import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 
 type Groups = typeof api extends HttpApi.HttpApi<infer _Id, infer Each, infer _Error, infer _R> ? Each : never
 type Endpoints = HttpApiGroup.HttpApiGroup.Endpoints<Groups>
@@ -25,6 +25,13 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   readonly urlParams: HttpApiEndpoint.HttpApiEndpoint.UrlParams<Endpoint>
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
+  /** A header, in lower case, that is sent once. */
+  readonly header: (name: string) => string | undefined
+}
+
+/** An answer that is for people to read, where an endpoint has one beside its JSON. */
+export class PlainText {
+  constructor(readonly text: string) {}
 }
 
 export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
@@ -33,7 +40,7 @@ export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
 export type Handlers = {
   readonly [Endpoint in Endpoints as Endpoint["name"]]: (
     call: Call<Endpoint>
-  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>, CallFailure>
+  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint> | PlainText, CallFailure>
 }
 
 type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect<unknown, CallFailure>
@@ -42,8 +49,9 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 interface Route {
   readonly method: string
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
+  /** The status of an answer: an endpoint may have several kinds of them. */
+  readonly statusOf: (answer: unknown) => number
   readonly maxBodyBytes: number
-  readonly status: number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
   readonly encode: (value: unknown) => Effect.Effect<unknown, ParseResult.ParseError>
@@ -87,9 +95,17 @@ export const makeApiServer = (
       if (!route) return undefined
       return callOf(route, request, segments, query).pipe(
         Effect.flatMap(route.answer),
-        Effect.flatMap(route.encode),
+        Effect.flatMap((answer) => {
+          const status = route.statusOf(answer)
+          return answer instanceof PlainText
+            ? Effect.succeed({ status, body: answer })
+            : Effect.map(route.encode(answer), (body) => ({ status, body }))
+        }),
         Effect.matchCause({
-          onSuccess: (body) => sendJson(response, route.status, body),
+          onSuccess: ({ status, body }) =>
+            body instanceof PlainText
+              ? sendText(response, status, body.text)
+              : sendJson(response, status, body),
           onFailure: (cause) => {
             if (response.headersSent || Cause.isInterruptedOnly(cause)) return
             discardBody(request, response)
@@ -116,8 +132,8 @@ const routesOf = (
       routes.push({
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
+        statusOf: statusesOf(endpoint.successSchema),
         maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
-        status: HttpApiSchema.getStatusSuccess(endpoint.successSchema),
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
         encode: Schema.encodeUnknown(endpoint.successSchema as Schema.Schema<unknown, unknown>),
@@ -127,6 +143,17 @@ const routesOf = (
   })
   // A literal path is tried before one with a parameter: /claims/next is no claim.
   return routes.sort((a, b) => parameters(a) - parameters(b))
+}
+
+const statusesOf = (schema: Schema.Schema.All): ((answer: unknown) => number) => {
+  const { ast } = schema
+  const kinds = (ast._tag === "Union" ? ast.types : [ast]).map((ast) => ({
+    isOne: ParseResult.is(Schema.make(ast)),
+    status: HttpApiSchema.getStatusSuccessAST(ast)
+  }))
+  const [only] = kinds
+  if (only && kinds.length === 1) return () => only.status
+  return (answer) => kinds.find(({ isOne }) => isOne(answer))?.status ?? 200
 }
 
 const toSegment = (text: string) => (text.startsWith(":") ? { parameter: text.slice(1) } : { literal: text })
@@ -160,7 +187,11 @@ const callOf = (
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
-    return { path, urlParams, payload, commandId } as Call<never>
+    const header = (name: string) => {
+      const value = request.headers[name]
+      return typeof value === "string" ? value : undefined
+    }
+    return { path, urlParams, payload, commandId, header } as Call<never>
   })
 
 /** Decoded exactly once: an id may hold any character, also a percent sign or a slash. */

@@ -54,12 +54,17 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = ({ system, claimKind, serverKind, projector, clock }: Boot, call: InvocationCall) =>
+const recover = (
+  { system, claimKind, serverKind, projector, clock, senses, runs }: Boot,
+  call: InvocationCall
+) =>
   Effect.gen(function* () {
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     serverKind.index.present = (yield* listServers(projector.read)).length
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
+    yield* senses.recover
+    yield* runs.takeUp
     const recovered: HubCommand = {
       type: "CompleteRecovery",
       streams,
@@ -96,12 +101,14 @@ export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavai
     }
   })
 
-/** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
+/** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
 const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { system, clock, hubKind, hub, sweeper, settings, log } = boot
+    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
+    yield* senses.serve
+    yield* runs.serve
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* sweeper.schedule

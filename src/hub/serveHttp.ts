@@ -1,18 +1,24 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
 import { Effect } from "effect"
+import { Refused } from "../actors/Refused.js"
 import { kindOf, type RecordedEvent } from "../events/Event.js"
+import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
+import { makeBlobRoutes } from "../http/blobRoutes.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { refuseServers, refuseStreams } from "../http/disabled.js"
 import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
+import { makeRunHandlers } from "../http/runHandlers.js"
+import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
 import { makeServerRoutes } from "../http/serverRoutes.js"
 import { makeSessionRoutes } from "../http/sessionRoutes.js"
 import { makeStreamRoutes } from "../http/streamRoutes.js"
 import { histories } from "../replay/installed.js"
+import { toOutput } from "../runtimes/recordable.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -27,12 +33,26 @@ export const makeHubServer = (
   const now = clock.now
   const handlers = {
     ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now }),
+    ...makeSenseHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      kind: parts.senseKind,
+      reload: parts.senses.world.groups.reload,
+      config: () => parts.configuration.current().config,
+      reloadConfig: Effect.mapError(
+        parts.configuration.reload,
+        ({ errors }) => new Refused({ reason: { _tag: "ConfigRejected", errors } as const })
+      )
+    }),
     ...makeHubHandlers({
       system,
       journal,
       projector,
       now,
       claimKind,
+      runKind: parts.runKind,
       hubKind,
       hub,
       workspace: settings.workspace,
@@ -41,6 +61,21 @@ export const makeHubServer = (
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
+    }),
+    ...makeRunHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      workflowKind: parts.workflowKind,
+      runKind: parts.runKind,
+      blobs: parts.blobs,
+      reload: (workflow) => parts.runs.reload(workflow, "operator"),
+      keepOutput: (content, meta) =>
+        Effect.mapError(
+          toOutput(parts.blobs, content, meta),
+          ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
+        )
     })
   }
   const index = claimKind.index
@@ -67,6 +102,7 @@ export const makeHubServer = (
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       onDefect
     }),
+    blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),
     streams: makeStreamSide(parts),
     followers: parts.followers,
     metrics: parts.metrics,

@@ -95,7 +95,7 @@ export const makeServerKind = (rules: ServerRules): ServerKind => {
     invocations: {
       watchSilence: {
         run: (call) => watchSilence(call, rules, heard),
-        isWatch: true,
+        isStanding: true,
         lost: () => ({ type: "DeclareServerStale" })
       }
     }
