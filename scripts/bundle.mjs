@@ -13,7 +13,9 @@ await build({
     mound: "dist/src/main.js",
     journal: "dist/src/journal.js",
     // Beside the chunks, where the code that starts it looks for it.
-    "chunks/writerThread": "dist/src/hub/writerThread.js"
+    "chunks/writerThread": "dist/src/hub/writerThread.js",
+    "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",
+    "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },
   outdir,
   bundle: true,
@@ -22,7 +24,7 @@ await build({
   platform: "node",
   target: "node20",
   chunkNames: "chunks/[name]-[hash]",
-  external: ["better-sqlite3"],
+  external: ["better-sqlite3", "jiti"],
   sourcemap: true,
   legalComments: "none",
   logLevel: "warning",

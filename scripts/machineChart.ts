@@ -3,6 +3,7 @@ import type { Machine } from "../src/actors/fold.js"
 
 type Config = {
   readonly description?: string
+  readonly type?: string
   readonly initial?: string
   readonly entry?: unknown
   readonly invoke?: unknown
@@ -51,9 +52,11 @@ const transitionsOf = ({ name, config }: State, id: string): ReadonlyArray<Trans
     })
   )
 
-/** The deadlines that a state arms on entry, as its actions say. */
-const deadlinesOf = ({ config }: State, machine: Machine): ReadonlyArray<string> =>
-  listOf(config.entry).flatMap((name) => {
+/** The deadlines that a state arms, on entry or on the way to another one, as its actions say. */
+const deadlinesOf = ({ config }: State, machine: Machine): ReadonlyArray<string> => {
+  const transitions = Object.values(config.on ?? {}).flatMap(listOf)
+  const onTheWay = transitions.flatMap((each) => listOf((each as { readonly actions?: unknown }).actions))
+  return [...new Set([...listOf(config.entry), ...onTheWay])].flatMap((name) => {
     const action = machine.implementations.actions[String(name)] as {
       type?: string
       id?: string
@@ -61,6 +64,7 @@ const deadlinesOf = ({ config }: State, machine: Machine): ReadonlyArray<string>
     }
     return action?.type === "xstate.raise" ? [`${action.id} after \`${action.delay}\``] : []
   })
+}
 
 const invocationsOf = ({ config }: State): ReadonlyArray<string> =>
   listOf(config.invoke).map((invoke) => `\`${(invoke as { readonly src: string }).src}\``)
@@ -75,7 +79,8 @@ const chart = (states: ReadonlyArray<State>, id: string): ReadonlyArray<string> 
     const own = states.find(({ name }) => name === parent)
     if (own?.config.initial)
       lines.push(`${indent}[*] --> ${key([parent, own.config.initial].filter(Boolean).join("."))}`)
-    for (const { name, config } of children) {
+    for (const [index, { name, config }] of children.entries()) {
+      if (index > 0 && own?.config.type === "parallel") lines.push(`${indent}--`)
       const label = `state "${name.split(".").at(-1)}" as ${key(name)}`
       if (!config.states) lines.push(`${indent}${label}`)
       else {

@@ -29,7 +29,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   runtimes: ["config", "events", "actors"],
   http: ["events", "actors", "projections"],
   hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http", "version.js"],
-  cli: ["config", "events", "hub", "replay", "http", "version.js"],
+  cli: ["config", "events", "hub", "runtimes", "replay", "http", "version.js"],
   "main.ts": ["cli"],
   "journal.ts": ["cli"],
   "startHub.ts": ["config", "hub", "http", "version.js"],
@@ -40,12 +40,13 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
 const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^xstate/, /^actors\/(fold\.ts|.*Machine\.ts)$/],
   [/^@effect\/sql/, /^(events|projections)\//],
-  [/^better-sqlite3/, /^$/],
+  [/^better-sqlite3|^jiti$/, /^runtimes\//],
+  [/^node:child_process$/, /^runtimes\/|^hub\/launchHub\.ts$|^cli\/ChildCommand\.ts$/],
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
-  [/^yaml$/, /^config\//],
+  [/^yaml$/, /^(config|projections)\//],
   [/^@modelcontextprotocol/, /^http\//],
-  [/^node:worker_threads$/, /^hub\//]
+  [/^node:worker_threads$/, /^(hub|runtimes)\//]
 ]
 
 describe("imports", () => {

@@ -77,7 +77,7 @@ export interface InvocationCall {
 /** A fiber that runs while a machine is in a state. It reports by sending commands to its own actor. */
 export interface InvocationDefinition {
   readonly run: (call: InvocationCall) => Effect.Effect<void>
-  /** It runs as long as its state lasts and comes to no end of its own: a drain does not wait for it. */
+  /** It stands by for as long as its state lasts and is no work: a drain does not wait for it. */
   readonly isStanding?: boolean
   /** The command that records its death. A fiber that is interrupted because its state was left did not die. */
   readonly lost: (cause: Cause.Cause<never>, invocation: Invocation) => CommandShape
@@ -122,8 +122,12 @@ export interface ActorKind<
   wakes?(command: Command, state: ActorState): boolean
   /** Other actors whose state the decision of a command to this stream needs. */
   reads?(command: Command, stream: StreamId | undefined): ReadonlyArray<StreamId>
-  /** The event of a deadline that came due, completed with what is known only then. */
-  complete?(state: ActorState, deadline: Deadline, context: DecideContext): EventShape
+  /** The event of a deadline that came due, completed with what is known only then, and whatever it brings about at once. */
+  complete?(
+    state: ActorState,
+    deadline: Deadline,
+    context: DecideContext
+  ): EventShape | ReadonlyArray<EventShape>
   /** How long after a restart a deadline of this state comes due at the earliest, ms. */
   graceMs?(state: ActorState): number | undefined
   /** Deadlines of this kind wait while the hub drains. */

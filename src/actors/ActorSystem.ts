@@ -3,7 +3,7 @@
  * sequencer, the driver and the deadlines together and nothing else.
  */
 import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
-import { idOf, type StreamId } from "../events/Event.js"
+import { idOf, type RecordedEvent, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
@@ -29,6 +29,8 @@ export interface SendOptions {
   readonly commandId?: string | undefined
   /** How long to wait for a command that may succeed later, ms. */
   readonly waitMs?: number | undefined
+  /** The event that the command follows from, when one does. */
+  readonly because?: Pick<RecordedEvent, "offset" | "correlation"> | undefined
 }
 
 /** What a restart took up again. */
@@ -115,7 +117,8 @@ const passing: ReadonlySet<string> = new Set([
   "Draining",
   "OutcomeUnknown"
 ])
-const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
+/** Whether a refusal is over by itself soon: the same command is then worth another try. */
+export const passes = ({ reason }: Refused): boolean => passing.has(reason._tag)
 
 export const layer = (
   options: ActorSystemOptions
@@ -222,11 +225,19 @@ const make = (options: ActorSystemOptions) =>
     yield* Effect.forkScoped(Effect.tapErrorCause(sequencer.run, fatal))
 
     return ActorSystem.of({
-      send: (kind, id, command, { by, commandId, waitMs = 0 }) => {
+      send: (kind, id, command, { by, commandId, because, waitMs = 0 }) => {
         // What the hub has to say of itself does not wait behind its callers.
         const lane = kind === options.unheld ? "hub" : "caller"
         if (lane === "caller") lastCommandAt = clock.now()
-        const origin: Origin = { lane, by, commandId, waitUntil: clock.now() + waitMs }
+        const { offset: causation, correlation } = because ?? {}
+        const origin: Origin = {
+          lane,
+          by,
+          commandId,
+          waitUntil: clock.now() + waitMs,
+          ...(causation !== undefined && { causation }),
+          ...(correlation !== undefined && correlation !== null && { correlation })
+        }
         const sent = submit(kind, id, command, origin) as Effect.Effect<Outcome, Refused<never>>
         if (waitMs === 0) return sent
         const timesUp = Effect.sync(() =>

@@ -80,7 +80,7 @@ const decideDeadline = (
 ): Decision<EventShape, ReasonShape> => {
   const armed = state.deadlines.find(({ id, armedBy }) => id === due.id && armedBy === due.armedBy)
   if (!armed) return { _tag: "Unchanged" }
-  return { _tag: "Accept", events: [kind.complete?.(state, armed, context) ?? armed.event] }
+  return { _tag: "Accept", events: [kind.complete?.(state, armed, context) ?? armed.event].flat() }
 }
 
 const toSteps = (

@@ -30,11 +30,18 @@ export const invocationsAfter = (
     before.filter(({ id }) => !started.has(id)).map((invocation) => [invocation.id, invocation])
   )
   const fresh = invocationsOf(invokes, snapshot, () => ({ since: offset, correlation }))
-  const after = fresh.map((invocation) => kept.get(invocation.id) ?? invocation)
+  const after = fresh.map((invocation) => {
+    const running = kept.get(invocation.id)
+    return running && isSameInput(running.input, invocation.input) ? running : invocation
+  })
   const isSame =
     after.length === before.length && after.every((invocation, index) => invocation === before[index])
   return isSame ? before : after
 }
+
+/** An invocation is what it is asked to do: asked something else, it is another one, which begins anew. */
+const isSameInput = (before: unknown, after: unknown): boolean =>
+  before === after || JSON.stringify(before) === JSON.stringify(after)
 
 /** The `invoke`s of the active states. Their input may read the context alone: a restart has no event to offer. */
 export const invocationsOf = (

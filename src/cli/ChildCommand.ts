@@ -34,6 +34,13 @@ export const startCommand = (
       passedOn ??= signal
       child.kill(signal)
     }
+    // At once: a signal that came before this and ended us alone would leave the command behind.
+    for (const signal of signals) process.on(signal, passOn)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const signal of signals) process.off(signal, passOn)
+      })
+    )
     child.once("exit", (code, signal) => {
       const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal])
       Deferred.unsafeDone(ended, Effect.succeed({ exitCode, passedOn }))
@@ -44,16 +51,12 @@ export const startCommand = (
         resume(failed("CommandNotRun", `${name} cannot be run: ${message}`))
       )
     })
-    for (const signal of signals) process.on(signal, passOn)
     const end = Effect.gen(function* () {
       child.kill("SIGTERM")
       yield* Effect.timeoutOption(Deferred.await(ended), killAfterMs)
       child.kill("SIGKILL")
       yield* Deferred.await(ended)
     })
-    yield* Effect.addFinalizer(() => {
-      for (const signal of signals) process.off(signal, passOn)
-      return end
-    })
+    yield* Effect.addFinalizer(() => end)
     return { ended: Deferred.await(ended), end }
   })

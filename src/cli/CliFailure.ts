@@ -1,4 +1,4 @@
-/** What a verb says when it fails, and the exit code that scripts see: 1 refused or failed, 2 usage, 75 locked. */
+/** What a verb says when it fails, and the exit code that scripts see: 1 refused or failed, 2 usage, 75 locked; or a run's own. */
 import { Data } from "effect"
 
 export class CliFailure extends Data.TaggedError("CliFailure")<{
@@ -6,7 +6,7 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly tag: string
   readonly message: string
   readonly fix?: string | undefined
-  readonly exitCode: 1 | 2 | 75
+  readonly exitCode: number
   /** The reason's own fields, for `--json`. */
   readonly fields?: { readonly [name: string]: unknown }
   /** Set when the verb's answer on stdout says it already: under `--json` there is one value only. */
@@ -22,6 +22,7 @@ export const failed = (tag: string, message: string, fix?: string): CliFailure =
 const exitCodes: { readonly [tag: string]: 2 | 75 } = {
   InvalidCommand: 2,
   SettingsInvalid: 2,
+  ConfigInvalid: 2,
   StanceRegistryInvalid: 2,
   Locked: 75
 }

@@ -67,8 +67,13 @@ const askMs = 5_000
 export const clientOf = ({ url, token }: Target) =>
   HttpApiClient.make(api, {
     baseUrl: url,
-    ...(token !== undefined && {
-      transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token))
+    transformClient: HttpClient.mapRequest((request) => {
+      const named = HttpClientRequest.setHeaders(request, {
+        "mound-client": "cli",
+        // A command from inside a role says whose doing it is.
+        ...(environment.MOUND_CAUSE !== undefined && { "mound-cause": environment.MOUND_CAUSE })
+      })
+      return token === undefined ? named : HttpClientRequest.bearerToken(named, token)
     })
   }).pipe(Effect.provide(FetchHttpClient.layer))
 

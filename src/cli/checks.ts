@@ -1,8 +1,9 @@
 /** What `mound doctor` looks at: each check says how it is and, if something is wrong, what to do. None of them writes anything. */
 import { existsSync, statfsSync, statSync } from "node:fs"
 import { Effect, Option } from "effect"
+import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment } from "../config/process.js"
-import { loadSettings, type Settings } from "../config/Settings.js"
+import type { Settings } from "../config/Settings.js"
 import * as EventRows from "../events/EventRows.js"
 import { currentFormat } from "../events/migrations.js"
 import * as SqliteStore from "../events/SqliteStore.js"
@@ -10,6 +11,7 @@ import { type Verification, verify } from "../events/verify.js"
 import { type Discovery, discoverHub } from "../hub/discoverHub.js"
 import { journalPath } from "../hub/holdLock.js"
 import { readHubFile } from "../hub/hubFile.js"
+import { warningLines } from "../hub/moduleWarnings.js"
 import { histories, knownEvents, projections } from "../replay/installed.js"
 import { replay } from "../replay/replay.js"
 import { span } from "./output.js"
@@ -44,16 +46,18 @@ const ok = (text: string): Finding => finding("OK", text)
 /** All checks, in the order in which they are told. One that fails keeps no other from running. */
 export const checksOf = (place: Place): ReadonlyArray<Check> => {
   const { workspace, stateDir } = place
-  const settings = loadSettings({ workspace, environment })
+  const loaded = loadWorkspace({ workspace, environment })
   const found = discoverHub(stateDir)
   return [
     { name: "node", look: Effect.sync(node) },
     { name: "workspace", look: Effect.succeed(ok(workspace)) },
     {
       name: "settings",
-      look: Effect.match(settings, {
-        onSuccess: ({ warnings }) =>
-          warnings.length === 0 ? ok("valid") : finding("WARN", warnings.join("; ")),
+      look: Effect.match(loaded, {
+        onSuccess: (loaded) => {
+          const warnings = warningLines(workspace, loaded)
+          return warnings.length === 0 ? ok("valid") : finding("WARN", warnings.join("; "))
+        },
         onFailure: ({ message }) => finding("FAIL", message, "edit mound.yaml or the variable that is named")
       })
     },
@@ -67,7 +71,7 @@ export const checksOf = (place: Place): ReadonlyArray<Check> => {
     { name: "backup", look: backup(stateDir) },
     {
       name: "access",
-      look: Effect.match(settings, {
+      look: Effect.match(loaded, {
         onSuccess: ({ settings }) => access(settings),
         onFailure: () => finding("INFO", "not known")
       })

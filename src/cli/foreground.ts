@@ -1,10 +1,10 @@
 /** Runs a hub in this process until it has stopped (contracts: hub 3.4): the whole of `dev` and of `start --foreground`. */
 import { Effect, Runtime, type Scope } from "effect"
 import { takeBootId } from "../config/process.js"
-import type { Loaded } from "../config/Settings.js"
 import { type HubHandle, startHub } from "../hub/startHub.js"
 import { version } from "../version.js"
 import { CliFailure } from "./CliFailure.js"
+import type { LoadedHub } from "./hubOptions.js"
 import { print, say } from "./output.js"
 import { reportStart } from "./reportStart.js"
 
@@ -13,7 +13,7 @@ const watchdogMs = 10_000
 
 /** Says where the hub is on a line of its own; `whenReady` runs after that, for as long as the hub does. */
 export const runForeground = (
-  { settings, warnings }: Loaded,
+  { settings, warnings, watch }: LoadedHub,
   asJson: boolean,
   whenReady: (hub: HubHandle) => Effect.Effect<void, never, Scope.Scope> = () => Effect.void
 ) =>
@@ -22,6 +22,7 @@ export const runForeground = (
     const hub = yield* reportStart(
       startHub(settings, version, {
         bootId: takeBootId(),
+        watch,
         onBound: (bound) => stopOnSignals(bound, settings["hub.drain_timeout"])
       })
     )

@@ -1,8 +1,11 @@
 /** Options of every verb that starts a hub, and the settings that they lead to together with the environment and `mound.yaml`. */
+import { Options } from "@effect/cli"
 import { Effect, Option } from "effect"
+import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment, workingDirectory } from "../config/process.js"
-import { loadSettings } from "../config/Settings.js"
+import type { Settings } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
+import { warningLines } from "../hub/moduleWarnings.js"
 import { optionalText } from "./common.js"
 
 export const hubOptions = {
@@ -10,17 +13,31 @@ export const hubOptions = {
   host: optionalText("host", "the address to listen on, 127.0.0.1 by default"),
   drainTimeout: optionalText("drain-timeout", "how long a stop waits for what is under way, such as 30s"),
   readyTimeout: optionalText("ready-timeout", "how long a start waits for a sign of life, such as 30s"),
-  logLevel: optionalText("log-level", "DEBUG, INFO, WARN or ERROR: what the hub log takes")
+  logLevel: optionalText("log-level", "DEBUG, INFO, WARN or ERROR: what the hub log takes"),
+  noWatch: Options.boolean("no-watch").pipe(Options.withDescription("do not notice changed files"))
 }
 
-type Given = { readonly [Name in keyof typeof hubOptions | "workspace"]: Option.Option<string> }
+type Given = {
+  readonly [Name in Exclude<keyof typeof hubOptions, "noWatch"> | "workspace"]: Option.Option<string>
+} & {
+  readonly noWatch: boolean
+}
+
+/** What a start needs of a workspace's configuration. */
+export interface LoadedHub {
+  readonly settings: Settings
+  /** Lines that a person should see. */
+  readonly warnings: ReadonlyArray<string>
+  /** Whether changed files are noticed. */
+  readonly watch: boolean
+}
 
 /** Every error of the configuration at once, before anything is touched. */
 export const loadHubSettings = (given: Given) =>
   Effect.gen(function* () {
     const named = Option.getOrUndefined(given.workspace)
     const workspace = yield* findWorkspace(named, environment, workingDirectory)
-    return yield* loadSettings({
+    const loaded = yield* loadWorkspace({
       workspace,
       environment,
       flags: {
@@ -31,11 +48,14 @@ export const loadHubSettings = (given: Given) =>
         "log.level": Option.getOrUndefined(given.logLevel)
       }
     })
+    const warnings = warningLines(workspace, loaded)
+    return { settings: loaded.settings, warnings, watch: !given.noWatch } satisfies LoadedHub
   })
 
 /** The same options as arguments, to start a hub with in another process. */
-export const hubArguments = (given: Given): ReadonlyArray<string> =>
-  (
+export const hubArguments = (given: Given): ReadonlyArray<string> => [
+  ...(given.noWatch ? ["--no-watch"] : []),
+  ...(
     [
       ["--port", given.port],
       ["--host", given.host],
@@ -44,3 +64,4 @@ export const hubArguments = (given: Given): ReadonlyArray<string> =>
       ["--log-level", given.logLevel]
     ] as const
   ).flatMap(([flag, value]) => (Option.isSome(value) ? [flag, value.value] : []))
+]

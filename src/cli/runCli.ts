@@ -17,9 +17,14 @@ const groups = {
   logs: () => import("./logs.js").then(({ logs }) => logs),
   doctor: () => import("./doctor.js").then(({ doctor }) => doctor),
   restart: () => import("./stop.js").then(({ restart }) => restart),
+  init: () => import("./init.js").then(({ init }) => init),
+  validate: () => import("./validate.js").then(({ validate }) => validate),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   peer: () => import("./peer.js").then(({ peer }) => peer),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
+  sense: () => import("./sense.js").then(({ sense }) => sense),
+  workflow: () => import("./workflow.js").then(({ workflow }) => workflow),
+  blob: () => import("./blob.js").then(({ blob }) => blob),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }
 type Group = keyof typeof groups

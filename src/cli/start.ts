@@ -2,7 +2,7 @@
 import { Command, Options } from "@effect/cli"
 import { Deferred, Effect, Option } from "effect"
 import { environment } from "../config/process.js"
-import type { Loaded, Settings } from "../config/Settings.js"
+import type { Settings } from "../config/Settings.js"
 import { randomHex } from "../events/randomHex.js"
 import { discoverHub } from "../hub/discoverHub.js"
 import type { HubFile } from "../hub/hubFile.js"
@@ -12,7 +12,7 @@ import { version } from "../version.js"
 import { CliFailure } from "./CliFailure.js"
 import { json, workspace } from "./common.js"
 import { runForeground } from "./foreground.js"
-import { hubArguments, hubOptions, loadHubSettings } from "./hubOptions.js"
+import { hubArguments, hubOptions, type LoadedHub, loadHubSettings } from "./hubOptions.js"
 import { print, say } from "./output.js"
 
 const options = {
@@ -41,7 +41,7 @@ export interface EnsuredHub {
 }
 
 /** The workspace's hub, started if none runs. `flags` are passed on to the one that is started. */
-export const ensureHub = ({ settings, warnings }: Loaded, flags: ReadonlyArray<string>) =>
+export const ensureHub = ({ settings, warnings }: LoadedHub, flags: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { stateDir } = settings
     const found = yield* discoverHub(stateDir)

@@ -1,6 +1,9 @@
 /** `mound stop` and `mound restart` (contracts: hub 3.6). */
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
+import { environment, workingDirectory } from "../config/process.js"
+import { loadSettings } from "../config/Settings.js"
+import { findWorkspace } from "../config/workspace.js"
 import { type StopOptions, stopHub } from "../hub/stopHub.js"
 import { CliFailure, toCliFailure } from "./CliFailure.js"
 import { json, optionalText, workspace } from "./common.js"
@@ -30,9 +33,16 @@ export const stop = Command.make(
   },
   ({ force, reason, json, ...given }) =>
     Effect.gen(function* () {
-      const none = Option.none<string>()
-      const rest = { port: none, host: none, readyTimeout: none, logLevel: none }
-      const { settings } = yield* loadHubSettings({ ...given, ...rest })
+      // The settings alone: a fault among the senses and workflows must not keep a hub from being stopped.
+      const { settings } = yield* loadSettings({
+        workspace: yield* findWorkspace(
+          Option.getOrUndefined(given.workspace),
+          environment,
+          workingDirectory
+        ),
+        environment,
+        flags: { "hub.drain_timeout": Option.getOrUndefined(given.drainTimeout) }
+      })
       const stopped = yield* end(settings.stateDir, {
         force,
         reason: Option.getOrElse(reason, () => "stop"),

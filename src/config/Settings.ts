@@ -8,6 +8,7 @@ import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
 import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
 import { builtInRuntimes, runtimeTable } from "./runtimes.js"
+import { workspaceKeys } from "./WorkspaceConfig.js"
 
 interface Setting<A> {
   readonly parse: Parser<A>
@@ -143,6 +144,11 @@ const aliases: ReadonlyMap<string, string> = new Map(
 const keys: ReadonlyArray<string> = [...Object.keys(settings), ...aliases.keys()]
 
 type Definitions = typeof settings
+
+/** The first parts of all keys: what may stand at the top of `mound.yaml` beside senses and workflows. */
+export const topLevelKeys: ReadonlyArray<string> = [
+  ...new Set(keys.map((key) => key.split(".")[0] as string))
+]
 type Key = keyof Definitions
 
 /** Variables whose names do not follow from their keys. */
@@ -316,7 +322,7 @@ const readFile = (path: string, problems: Array<SettingProblem>): ReadonlyMap<st
         found.set(known, { raw, source: where, from: "config" })
       } else if (keys.some((each) => each.startsWith(`${key}.`))) {
         if (pair.value) visit(pair.value, key)
-      } else {
+      } else if (prefix !== "" || !(workspaceKeys as ReadonlyArray<string>).includes(name)) {
         problems.push({ key, source: where, problem: `is not a setting${nearest(key)}` })
       }
     }

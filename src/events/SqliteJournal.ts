@@ -1,8 +1,8 @@
 /**
- * The journal over a store and its writer. Appends that wait together share one transaction and one fsync (group commit): whoever
- * gets the turn commits for everybody who is waiting, so a lone caller pays for no queue and no extra fiber.
+ * The journal over a store and its writer. Appends that wait together share one transaction and one fsync (group commit): while one
+ * group is being committed the next one gathers.
  */
-import { Effect, Exit, Layer } from "effect"
+import { Deferred, Effect, Exit, FiberId, Layer, Runtime } from "effect"
 import { type EncodedEvent, encodeEvent, type Offset, RecordedEvent } from "./Event.js"
 import * as EventRows from "./EventRows.js"
 import { type Head, headAfter } from "./HashChain.js"
@@ -20,15 +20,16 @@ type Answer = Exit.Exit<ReadonlyArray<RecordedEvent>, VersionConflict | JournalU
 interface Waiting {
   readonly batch: Batch
   readonly encoded: EncodedBatch
-  answer: Answer | undefined
+  readonly answer: Deferred.Deferred<ReadonlyArray<RecordedEvent>, VersionConflict | JournalUnavailable>
 }
 
 const make = Effect.gen(function* () {
   const store = yield* SqliteStore
   const writer = yield* Writer
   const known = yield* KnownEvents
-  const committing = yield* Effect.makeSemaphore(1)
+  const fork = Runtime.runFork(yield* Effect.runtime<never>())
   const waiting: Array<Waiting> = []
+  let isCommitting = false
   /** Undefined while in doubt: after a failed commit only the store knows. */
   let head: Head | undefined = yield* writer.head
   const journalId = yield* EventRows.journalId(store)
@@ -49,44 +50,53 @@ const make = Effect.gen(function* () {
       const before = yield* settledHead
       const answers = yield* writer.commit(group.map(({ encoded }) => encoded))
       const appended: Array<RecordedEvent> = []
+      const exits: Array<Answer> = []
       for (const [index, each] of group.entries()) {
         const answer = answers[index] as Committed | VersionConflict
-        if (answer instanceof VersionConflict) each.answer = Exit.fail(answer)
+        if (answer instanceof VersionConflict) exits.push(Exit.fail(answer))
         else {
           const events = recorded(each, answer)
-          each.answer = Exit.succeed(events)
+          exits.push(Exit.succeed(events))
           appended.push(...events)
         }
       }
       head = headAfter(before, appended)
       tail.push(appended)
+      for (const [index, { answer }] of group.entries()) Deferred.unsafeDone(answer, exits[index] as Answer)
     }).pipe(
       Effect.catchAllCause((cause) =>
         Effect.sync(() => {
           head = undefined
-          for (const each of group) each.answer ??= Exit.failCause(cause)
+          for (const { answer } of group) Deferred.unsafeDone(answer, Exit.failCause(cause))
         })
       ),
       Effect.uninterruptible
     )
+
+  /** Group after group, until nobody waits. Whoever is about to append has a turn first, also when the writer never waits. */
+  const commitAll = Effect.gen(function* () {
+    yield* Effect.yieldNow()
+    while (waiting.length > 0) {
+      yield* commit(takeGroup(waiting))
+      yield* Effect.yieldNow()
+    }
+    isCommitting = false
+  })
 
   const append = (batch: Batch) =>
     Effect.suspend(() => {
       const unknown = batch.events.map((event) => assertKnown(known, event)).find((fault) => fault)
       if (unknown) return Effect.die(unknown)
       const encoded = { events: batch.events.map(encodeEvent), agendas: batch.agendas ?? [] }
-      const mine: Waiting = { batch, encoded, answer: undefined }
+      const mine: Waiting = { batch, encoded, answer: Deferred.unsafeMake(FiberId.none) }
       waiting.push(mine)
-      // Whoever is about to append has a turn first: a writer that never waits would commit for each of them alone.
-      const commitAll = Effect.zipRight(
-        Effect.yieldNow(),
-        Effect.suspend(() => commit(takeGroup(waiting)))
-      )
-      return Effect.suspend(() => (mine.answer ? Effect.void : commitAll)).pipe(
-        committing.withPermits(1),
-        Effect.onInterrupt(() => Effect.sync(() => remove(waiting, mine))),
-        Effect.flatMap(() => mine.answer ?? Effect.dieMessage("an append was left without an answer"))
-      )
+      if (!isCommitting) {
+        isCommitting = true
+        fork(commitAll)
+      }
+      const answered = Deferred.await(mine.answer)
+      // What is on its way to the disk comes to its end, also when nobody wants it any more.
+      return Effect.onInterrupt(answered, () => (remove(waiting, mine) ? Effect.void : Effect.exit(answered)))
     })
 
   return Journal.of({
@@ -121,9 +131,11 @@ const takeGroup = (waiting: Array<Waiting>): ReadonlyArray<Waiting> => {
   return waiting.splice(0, fits < 0 ? waiting.length : fits)
 }
 
-const remove = (waiting: Array<Waiting>, mine: Waiting) => {
+/** False when it does not wait any more. */
+const remove = (waiting: Array<Waiting>, mine: Waiting): boolean => {
   const index = waiting.indexOf(mine)
   if (index >= 0) waiting.splice(index, 1)
+  return index >= 0
 }
 
 const recorded = ({ batch, encoded }: Waiting, { first, hashes }: Committed): ReadonlyArray<RecordedEvent> =>

@@ -6,12 +6,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import { Effect, Runtime, Schema } from "effect"
 import type { Denied } from "./Access.js"
+import type { BlobRoutes } from "./blobRoutes.js"
 import { docsPage, openApiJson } from "./docs.js"
 import { Exchanges } from "./Exchanges.js"
 import {
   type FollowServices,
   followClaims,
   followJournal,
+  followRun,
   isPeerEvents,
   wantsEventStream
 } from "./followRoutes.js"
@@ -35,6 +37,7 @@ export interface HttpServices extends ProbeServices, FollowServices {
     path: string
   ) => Effect.Effect<void> | undefined
   readonly mcp: McpRoute
+  readonly blobs: BlobRoutes
   /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
   readonly streams: (
     request: IncomingMessage,
@@ -158,6 +161,7 @@ const answer = (
     page(services, request, response, target) ??
     services.ledger(request, response, path) ??
     services.mcp(request, response, path) ??
+    services.blobs(request, response, path) ??
     services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
     notFound(request, response)
@@ -176,6 +180,10 @@ const page = (
   if (path === "/docs") return Effect.sync(() => sendText(response, 200, docsPage(), html))
   if (path === "/openapi.json") return Effect.sync(() => sendJson(response, 200, openApiJson()))
   if (path === "/stream") return followClaims(services, request, response)
+  const runId = runEvents.exec(path)?.[1]
+  if (runId !== undefined && wantsEventStream(request, target)) {
+    return followRun(services, request, response, runId)
+  }
   if (path !== "/journal" && !isPeerEvents(path)) return undefined
   const { journalId } = services.journal
   response.setHeader("Mound-Journal-Id", journalId)
@@ -193,6 +201,8 @@ const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effec
   Effect.map(Effect.promise(metrics.text), (text) =>
     sendText(response, 200, text, { "Content-Type": metrics.contentType })
   )
+
+const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
 
 const html = { "Content-Type": "text/html; charset=utf-8" }
 

@@ -1,13 +1,17 @@
 /**
  * The HTTP protocol as a value: what can be asked, with what body, and what comes back. The server is driven by it, the command
- * line is a client of it, and the OpenAPI page is printed from it. The old ledger's own routes are in `ledgerRoutes.ts`.
+ * line is a client of it, and the OpenAPI page is printed from it. Workflows are in `workflowApi.ts`, the old ledger's own routes in
+ * `ledgerRoutes.ts`.
  */
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import * as Claim from "../actors/claim/ClaimCommand.js"
 import { DrainHub, RecordBackup } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
+import { JournalEvent } from "./JournalEvent.js"
 import { messages, peers } from "./peersApi.js"
+import { configuration, senses } from "./senseApi.js"
+import { runs, workflows } from "./workflowApi.js"
 
 /** The body of a refusal: `_tag` names the reason, the other fields are the reason's own. */
 export const Failure = Schema.Struct(
@@ -174,23 +178,6 @@ const ledger = HttpApiGroup.make("ledger").add(
     .addSuccess(Schema.Struct({ kept: Schema.Int, dropped: Schema.Int }))
 )
 
-/** A recorded event as stored, never upcast: what stands at an offset never changes. */
-export const JournalEvent = Schema.Struct({
-  offset: Schema.Int,
-  stream: Schema.String,
-  version: Schema.Int,
-  type: Schema.String,
-  schema: Schema.Int,
-  at: Instant,
-  state: Schema.String,
-  by: Schema.String,
-  commandId: Schema.String,
-  causation: orNull(Schema.Int),
-  correlation: orNull(Schema.String),
-  data: Schema.Unknown,
-  hash: Schema.String
-}).annotations({ identifier: "JournalEvent" })
-
 export const JournalQuery = Schema.Struct({
   after: Schema.optional(number.pipe(Schema.int(), Schema.nonNegative())),
   limit: Schema.optional(number.pipe(Schema.int(), Schema.between(1, 1_000))),
@@ -262,7 +249,12 @@ export const HubStatus = Schema.Struct({
   boots: Schema.Int,
   lastBoot: orNull(Schema.String),
   drain: orNull(Schema.Struct({ deadlineAt: Instant, cutShort: Schema.Boolean })),
-  counts: Schema.Struct({ claimsHeld: Schema.Int, peersLive: Schema.Int, followers: Schema.Int }),
+  counts: Schema.Struct({
+    claimsHeld: Schema.Int,
+    runsRunning: Schema.Int,
+    peersLive: Schema.Int,
+    followers: Schema.Int
+  }),
   /** When a caller last sent a command in this boot. */
   lastCommandAt: orNull(Instant),
   health: Schema.Literal("ok", "degraded", "failing")
@@ -301,6 +293,10 @@ export const api = HttpApi.make("mound")
   .add(hub)
   .add(peers)
   .add(messages)
+  .add(workflows)
+  .add(runs)
+  .add(senses)
+  .add(configuration)
   .addError(Failure, { status: 400 })
   .addError(Failure, { status: 401 })
   .addError(Failure, { status: 403 })

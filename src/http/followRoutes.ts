@@ -1,7 +1,7 @@
-/** The routes that do not end: the old ledger's stream of claims, the journal as it is recorded, and of it what is about one peer. */
+/** The routes that do not end: the old ledger's stream of claims, the journal as it is recorded, one run of it, and what is about one peer. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
-import type { Offset, RecordedEvent } from "../events/Event.js"
+import { makeStreamId, type Offset, type RecordedEvent, type Version } from "../events/Event.js"
 import type { Journal, JournalUnavailable } from "../events/Journal.js"
 import { claimFrame, toFrame } from "./claimFrames.js"
 import { type Followers, maxFollowers } from "./Followers.js"
@@ -51,11 +51,8 @@ export const followJournal = (
       return sendFailure(response, { _tag: "InvalidCommand", path, problem: "must be an offset" })
     }
     if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
-    const frame = (event: RecordedEvent) =>
-      isWanted(event) ? `id: ${event.offset}\ndata: ${event.json}\n\n` : undefined
-    // An id without data is no event to its reader, but what it resumes after when it is cut off before the first one.
-    const greeting = `: from ${after}\nid: ${after}\n\n`
-    yield* followAs(services, response, { after, greeting, frame })
+    const frame = (event: RecordedEvent) => (isWanted(event) ? toJsonFrame(event) : undefined)
+    yield* followAs(services, response, { after, greeting: greetingAt(after), frame })
   }).pipe(
     Effect.catchAll(({ reason, detail }) =>
       broken(response, () => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
@@ -69,6 +66,38 @@ const wanted = (peer: string | undefined, stream: string | null): ((event: Recor
     name.startsWith("presence/") && name.slice(name.indexOf("-") + 1) === peer
   return (event) => event.stream === `peer/${peer}` || isPresence(event.stream)
 }
+
+/** A run's events from its first one on, or after `Last-Event-ID`, and then live. */
+export const followRun = (
+  services: FollowServices,
+  request: IncomingMessage,
+  response: ServerResponse,
+  runId: string
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { journal } = services
+    const stream = makeStreamId("run", runId)
+    const [first] = yield* journal.readStreams([{ stream, after: 0 as Version }], 1)
+    if (!first) return sendFailure(response, { _tag: "UnknownRun", runId })
+    const { offset: head } = yield* journal.head
+    const after = lastEventId(request) ?? first.offset - 1
+    if (Number.isNaN(after)) {
+      const problem = "must be an offset"
+      return sendFailure(response, { _tag: "InvalidCommand", path: "Last-Event-ID", problem })
+    }
+    if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
+    const frame = (event: RecordedEvent) => (event.stream === stream ? toJsonFrame(event) : undefined)
+    yield* followAs(services, response, { after, greeting: greetingAt(after), frame })
+  }).pipe(
+    Effect.catchAll(({ reason, detail }) =>
+      broken(response, () => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
+    )
+  )
+
+const toJsonFrame = ({ offset, json }: RecordedEvent): string => `id: ${offset}\ndata: ${json}\n\n`
+
+/** An id without data is no event to its reader, but what it resumes after when it is cut off before the first one. */
+const greetingAt = (after: Offset): string => `: from ${after}\nid: ${after}\n\n`
 
 export const wantsEventStream = ({ headers }: IncomingMessage, { query }: Target): boolean =>
   new URLSearchParams(query).get("live") === "true" ||

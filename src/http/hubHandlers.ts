@@ -6,6 +6,7 @@ import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { PresenceIndex } from "../actors/presence/PresenceIndex.js"
 import type { Refused } from "../actors/Refused.js"
+import type { RunKind } from "../actors/run/runKind.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
@@ -18,6 +19,7 @@ import { statusOf } from "./statusOf.js"
 export interface HubServices extends Clockwork {
   readonly system: ActorSystem["Type"]
   readonly claimKind: ClaimKind
+  readonly runKind: RunKind
   readonly hubKind: HubKind
   readonly presences: PresenceIndex
   /** The hub's own state as of its newest committed event. */

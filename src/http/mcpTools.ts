@@ -8,7 +8,7 @@ import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
 import { Offset } from "../events/Event.js"
 import type { Caller } from "./callerOf.js"
 import { AttachmentPaths, type PeerRow, type PresenceRow } from "./peersApi.js"
-import { type CallFailure, type Credentials, type Handlers, WithStatus } from "./serve.js"
+import { type CallFailure, type Credentials, type Handlers, type PlainText, WithStatus } from "./serve.js"
 
 export interface ToolCall {
   readonly caller: Required<Caller> & { readonly identity: NonNullable<Caller["identity"]> }
@@ -43,11 +43,19 @@ const tool = <Fields extends Schema.Struct.Fields>(
   ) => Effect.Effect<ToolAnswer, CallFailure>
 ): Tool => ({ name, description, arguments: Schema.Struct(fields) as never, call: call as Tool["call"] })
 
-const bodyOf = <A>(answer: A | WithStatus<A>): A => (answer instanceof WithStatus ? answer.body : answer)
+/** None of these routes answers with plain text. */
+const bodyOf = <A>(answer: A | WithStatus<A> | PlainText): A =>
+  (answer instanceof WithStatus ? answer.body : answer) as A
 const answered = (value: object): ToolAnswer => ({ value: value as ToolAnswer["value"] })
 /** What every route's call holds besides its own. */
 const nothing = {} as never
-const bare = { path: nothing, urlParams: nothing, payload: nothing, commandId: undefined }
+const bare = {
+  path: nothing,
+  urlParams: nothing,
+  payload: nothing,
+  commandId: undefined,
+  header: () => undefined
+}
 
 const sendToPeer = tool(
   "send_to_peer",

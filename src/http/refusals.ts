@@ -10,7 +10,10 @@ import {
   type SystemReason,
   systemExplanations
 } from "../actors/Refused.js"
+import { type RunReason, runExplanations } from "../actors/run/RunRefusal.js"
+import { type SenseReason, senseExplanations } from "../actors/sense/SenseRefusal.js"
 import { type ServerReason, serverExplanations } from "../actors/server/ServerRefusal.js"
+import { type WorkflowReason, workflowExplanations } from "../actors/workflow/WorkflowRefusal.js"
 import type { Failure } from "./api.js"
 import type { TokenFault } from "./StreamToken.js"
 
@@ -21,6 +24,9 @@ export type QueryReason =
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
+  | { readonly _tag: "UnknownBlob"; readonly sha256: string }
+  | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
+  | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
   | StreamReason
 
 /** Reasons of the routes that read streams (contracts: streams 4). */
@@ -36,6 +42,9 @@ export type AnyReason =
   | HubReason
   | PeerReason
   | OwnPresenceReason
+  | SenseReason
+  | RunReason
+  | WorkflowReason
   | ServerReason
   | QueryReason
 
@@ -54,6 +63,15 @@ const queryExplanations: Explanations<QueryReason> = {
     fix: "wait for it to end"
   }),
   TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
+  UnknownBlob: ({ sha256 }) => ({ message: `there is no blob ${sha256}` }),
+  BlobCorrupt: ({ sha256, problem }) => ({
+    message: `the blob ${sha256} cannot be shown: ${problem}`,
+    fix: "write the right bytes again, or restore the file from a backup"
+  }),
+  ConfigRejected: ({ errors }) => ({
+    message: `the configuration has ${errors.length} errors; the one before it stays in force`,
+    fix: "mound validate names them"
+  }),
   MalformedOffset: ({ given }) => ({
     message: `${JSON.stringify(given)} is no stream offset`,
     fix: "start at -1"
@@ -97,6 +115,9 @@ const explanations: Explanations<AnyReason> = {
   ...hubExplanations,
   ...peerExplanations,
   ...presenceExplanations,
+  ...runExplanations,
+  ...workflowExplanations,
+  ...senseExplanations,
   ...serverExplanations,
   ...queryExplanations
 }
@@ -105,10 +126,15 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   InvalidCommand: 400,
   StanceUnknown: 400,
   OffsetAhead: 400,
+  ConfigRejected: 400,
   NotAllowed: 403,
   StaleToken: 403,
   UnknownClaim: 404,
   UnknownProjection: 404,
+  UnknownRun: 404,
+  UnknownWorkflow: 404,
+  UnknownSense: 404,
+  UnknownBlob: 404,
   AlreadyClaimed: 409,
   AlreadyDone: 409,
   NotHeld: 409,
@@ -127,6 +153,12 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  AlreadyEnded: 409,
+  NotResumable: 409,
+  BlobCorrupt: 409,
+  SenseBroken: 409,
+  CircuitOpen: 409,
+  CausalDepth: 409,
   MalformedOffset: 400,
   ForeignOffset: 400,
   BadParameter: 400,

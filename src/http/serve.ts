@@ -14,7 +14,7 @@ import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { parseJson } from "./json.js"
 import { type AnyReason, refusal } from "./refusals.js"
-import { discardBody, sendFailure, sendJson } from "./respond.js"
+import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 
 type Groups = typeof api extends HttpApi.HttpApi<infer _Id, infer Each, infer _Error, infer _R> ? Each : never
 type Endpoints = HttpApiGroup.HttpApiGroup.Endpoints<Groups>
@@ -27,6 +27,8 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
   readonly credentials: Credentials
+  /** A header, in lower case, that is sent once. */
+  readonly header: (name: string) => string | undefined
 }
 
 /** What a request says of who sent it; nothing of it is proven yet. */
@@ -43,6 +45,10 @@ export class WithStatus<A> {
     readonly body: A
   ) {}
 }
+/** An answer that is for people to read, where an endpoint has one beside its JSON. */
+export class PlainText {
+  constructor(readonly text: string) {}
+}
 
 export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
 
@@ -52,7 +58,8 @@ export type Handlers = {
     call: Call<Endpoint>
   ) => Effect.Effect<
     | HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>
-    | WithStatus<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>>,
+    | WithStatus<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>>
+    | PlainText,
     CallFailure
   >
 }
@@ -63,8 +70,9 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 interface Route {
   readonly method: string
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
+  /** The status of an answer: an endpoint may have several kinds of them. */
+  readonly statusOf: (answer: unknown) => number
   readonly maxBodyBytes: number
-  readonly status: number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
   readonly encode: (value: unknown) => Effect.Effect<unknown, ParseResult.ParseError>
@@ -110,11 +118,16 @@ export const makeApiServer = (
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
           const { status, body } =
-            answer instanceof WithStatus ? answer : new WithStatus(route.status, answer)
-          return Effect.map(route.encode(body), (json) => [status, json] as const)
+            answer instanceof WithStatus ? answer : new WithStatus(route.statusOf(answer), answer)
+          return body instanceof PlainText
+            ? Effect.succeed({ status, body: body as unknown })
+            : Effect.map(route.encode(body), (json) => ({ status, body: json }))
         }),
         Effect.matchCause({
-          onSuccess: ([status, body]) => sendJson(response, status, body),
+          onSuccess: ({ status, body }) =>
+            body instanceof PlainText
+              ? sendText(response, status, body.text)
+              : sendJson(response, status, body),
           onFailure: (cause) => {
             if (response.headersSent || Cause.isInterruptedOnly(cause)) return
             discardBody(request, response)
@@ -141,8 +154,8 @@ const routesOf = (
       routes.push({
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
+        statusOf: statusesOf(endpoint.successSchema),
         maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
-        status: HttpApiSchema.getStatusSuccess(endpoint.successSchema),
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
         encode: Schema.encodeUnknown(endpoint.successSchema as Schema.Schema<unknown, unknown>),
@@ -152,6 +165,17 @@ const routesOf = (
   })
   // A literal path is tried before one with a parameter: /claims/next is no claim.
   return routes.sort((a, b) => parameters(a) - parameters(b))
+}
+
+const statusesOf = (schema: Schema.Schema.All): ((answer: unknown) => number) => {
+  const { ast } = schema
+  const kinds = (ast._tag === "Union" ? ast.types : [ast]).map((ast) => ({
+    isOne: ParseResult.is(Schema.make(ast)),
+    status: HttpApiSchema.getStatusSuccessAST(ast)
+  }))
+  const [only] = kinds
+  if (only && kinds.length === 1) return () => only.status
+  return (answer) => kinds.find(({ isOne }) => isOne(answer))?.status ?? 200
 }
 
 const toSegment = (text: string) => (text.startsWith(":") ? { parameter: text.slice(1) } : { literal: text })
@@ -185,7 +209,11 @@ const callOf = (
       if (!json) return yield* invalid("body", "must be a JSON text in UTF-8, nested at most 128 deep")
       payload = yield* invalidAt("body", route.decodePayload.value(json.value))
     }
-    return { path, urlParams, payload, commandId, credentials: credentialsOf(request) } as Call<never>
+    const header = (name: string) => {
+      const value = request.headers[name]
+      return typeof value === "string" ? value : undefined
+    }
+    return { path, urlParams, payload, commandId, header, credentials: credentialsOf(request) } as Call<never>
   })
 
 export const credentialsOf = ({ headers }: IncomingMessage): Credentials => {

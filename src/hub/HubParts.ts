@@ -4,17 +4,24 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { HubClock } from "../actors/HubClock.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { RunKind } from "../actors/run/runKind.js"
+import type { SenseKind } from "../actors/sense/decideSense.js"
 import type { ServerKind } from "../actors/server/serverKind.js"
+import type { WorkflowKind } from "../actors/workflow/workflowKind.js"
 import type { Settings } from "../config/Settings.js"
+import type { Blobs } from "../events/Blobs.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { Followers } from "../http/Followers.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
+import type { Runs } from "./runs.js"
+import type { Senses } from "./Senses.js"
 import type { Sweeper } from "./Sweeper.js"
 
 export interface HubParts extends PeerParts {
@@ -25,6 +32,13 @@ export interface HubParts extends PeerParts {
   readonly clock: HubClock["Type"]
   readonly claimKind: ClaimKind
   readonly hubKind: HubKind
+  readonly senseKind: SenseKind
+  readonly senses: Senses
+  readonly configuration: Configuration
+  readonly workflowKind: WorkflowKind
+  readonly runKind: RunKind
+  readonly runs: Runs
+  readonly blobs: Blobs
   readonly serverKind: ServerKind
   readonly followers: Followers
   readonly sweeper: Sweeper

@@ -23,7 +23,7 @@ export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFail
   tag: Schema.String,
   message: Schema.String,
   fix: Schema.NullOr(Schema.String),
-  exitCode: Schema.Literal(1, 2, 75)
+  exitCode: Schema.Int
 }) {}
 
 const maxErrorBytes = 1024 * 1024
@@ -60,7 +60,7 @@ const decode = Schema.decodeUnknownOption(StartReport)
 
 const untilReady = (child: ChildProcess, launch: Launch): Effect.Effect<void, LaunchFailed> =>
   Effect.async<void, LaunchFailed>((resume) => {
-    const failed = (tag: string, message: string, fix: string | null, exitCode: 1 | 2 | 75 = 1) =>
+    const failed = (tag: string, message: string, fix: string | null, exitCode = 1) =>
       resume(new LaunchFailed({ tag, message, fix, exitCode }))
     const hung = setTimeout(
       () =>

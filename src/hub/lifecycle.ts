@@ -60,7 +60,8 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
 const recover = (parts: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
-    const { system, claimKind, presenceKind, serverKind, projector, clock, sessionsRoot } = parts
+    const { system, claimKind, presenceKind, serverKind, projector, clock, sessionsRoot, senses, runs } =
+      parts
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
     yield* seedPeers(projector.read, parts)
@@ -70,6 +71,8 @@ const recover = (parts: Boot, call: InvocationCall) =>
     }
     serverKind.index.present = (yield* listServers(projector.read)).length
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
+    yield* senses.recover
+    yield* runs.takeUp
     const recovered: HubCommand = {
       type: "CompleteRecovery",
       streams,
@@ -106,12 +109,14 @@ export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavai
     }
   })
 
-/** Everything runs: deadlines fire, invocations fork, the ledger is swept. */
+/** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
 const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { system, clock, hubKind, hub, sweeper, settings, log } = boot
+    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
+    yield* senses.serve
+    yield* runs.serve
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {

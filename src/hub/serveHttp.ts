@@ -1,8 +1,11 @@
 /** The HTTP server of a hub, with everything that its routes stand on. */
 import { Effect } from "effect"
+import { Refused } from "../actors/Refused.js"
 import { kindOf, type RecordedEvent } from "../events/Event.js"
+import { JournalUnavailable } from "../events/Journal.js"
 import { makeAccess } from "../http/Access.js"
 import { api } from "../http/api.js"
+import { makeBlobRoutes } from "../http/blobRoutes.js"
 import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { refuseServers, refuseStreams } from "../http/disabled.js"
 import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
@@ -12,11 +15,14 @@ import { makeMcpRoute } from "../http/mcp.js"
 import { makeMessageHandlers } from "../http/messageHandlers.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
+import { makeRunHandlers } from "../http/runHandlers.js"
+import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
 import { makeServerRoutes } from "../http/serverRoutes.js"
 import { makeSessionRoutes } from "../http/sessionRoutes.js"
 import { makeStreamRoutes } from "../http/streamRoutes.js"
 import { histories } from "../replay/installed.js"
+import { toOutput } from "../runtimes/recordable.js"
 import { ulid } from "../runtimes/ulid.js"
 import { version } from "../version.js"
 import type { HubParts } from "./HubParts.js"
@@ -48,12 +54,26 @@ export const makeHubServer = (
   }
   const handlers = {
     ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now }),
+    ...makeSenseHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      kind: parts.senseKind,
+      reload: parts.senses.world.groups.reload,
+      config: () => parts.configuration.current().config,
+      reloadConfig: Effect.mapError(
+        parts.configuration.reload,
+        ({ errors }) => new Refused({ reason: { _tag: "ConfigRejected", errors } as const })
+      )
+    }),
     ...makeHubHandlers({
       system,
       journal,
       projector,
       now,
       claimKind,
+      runKind: parts.runKind,
       hubKind,
       hub,
       presences: parts.presenceKind.index,
@@ -71,6 +91,21 @@ export const makeHubServer = (
       post: parts.postman.send,
       keep: parts.attachments.keep,
       mintId: Effect.suspend(() => ulid(now()))
+    }),
+    ...makeRunHandlers({
+      system,
+      journal,
+      projector,
+      now,
+      workflowKind: parts.workflowKind,
+      runKind: parts.runKind,
+      blobs: parts.blobs,
+      reload: (workflow) => parts.runs.reload(workflow, "operator"),
+      keepOutput: (content, meta) =>
+        Effect.mapError(
+          toOutput(parts.blobs, content, meta),
+          ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
+        )
     })
   }
   const index = claimKind.index
@@ -106,6 +141,7 @@ export const makeHubServer = (
       maxBodyBytes: maxDepositBytes,
       onDefect
     }),
+    blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),
     streams: makeStreamSide(parts),
     followers: parts.followers,
     metrics: parts.metrics,

@@ -2,7 +2,9 @@
  * Puts a hub together and walks it through one boot: lock, journal, port, recovery, ready. The steps are the hub's own machine,
  * driven like any other actor; what runs in its states stands in `lifecycle.ts` (contracts: hub 3.2).
  */
+import { join } from "node:path"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
+import type { ActorKind } from "../actors/ActorKind.js"
 import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
@@ -10,10 +12,15 @@ import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
 import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
+import { makeRunId } from "../actors/run/makeRunId.js"
 import { makeServerKind } from "../actors/server/serverKind.js"
 import type { Change } from "../actors/Turn.js"
+import type { ConfigInvalid } from "../config/ConfigProblem.js"
+import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
+import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
+import { makeBlobs } from "../events/Blobs.js"
 import type { Offset } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
@@ -27,7 +34,12 @@ import type { Writer } from "../events/Writer.js"
 import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
+import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
+import { WorkerLog } from "../runtimes/WorkerLog.js"
+import { makeWorkers } from "../runtimes/Workers.js"
+import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { bind } from "./bind.js"
+import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
@@ -40,6 +52,8 @@ import { makePeers } from "./peers.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
+import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
+import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
   JournalCorrupt,
   type Locked,
@@ -52,6 +66,7 @@ import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
 
 export type StartFailure =
+  | ConfigInvalid
   | Locked
   | StartPrecondition
   | StanceRegistryInvalid
@@ -90,17 +105,34 @@ export interface StartOptions {
   readonly bootId?: string | undefined
   /** How the journal at a path is written: by default on a thread of its own. */
   readonly writer?: (path: string) => Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>
+  /** The file that a group of senses runs in its process. */
+  readonly senseWorker?: string
+  /** The file that a workflow's worker runs. */
+  readonly workflowWorker?: string
+  /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
+  readonly workflowLimits?: WorkflowLimits
+  /** Whether changed files are noticed; by default they are. */
+  readonly watch?: boolean
 }
 
 /** Starts a hub in this process and completes when it is ready. It lets go of everything with the scope. */
 export const startHub = (
   settings: Settings,
   version: string,
-  { writer = ThreadedWriter.layer, onBound = () => Effect.void, bootId: drawn }: StartOptions = {}
+  {
+    writer = ThreadedWriter.layer,
+    onBound = () => Effect.void,
+    bootId: drawn,
+    senseWorker = senseWorkerEntry,
+    workflowWorker = workflowWorkerEntry,
+    workflowLimits = defaultLimits,
+    watch = true
+  }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { stateDir } = settings
     const stancePath = settings["ledger.stance_registry"]
+    const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
@@ -127,9 +159,16 @@ export const startHub = (
       listensSince: () => theBoot().system.floorAt()
     })
     const peers = makePeers(settings, theBoot)
+    let runs: Runs | undefined
+    const theRuns = (): Runs => runs as Runs
+    const runKinds = makeRunKinds(
+      () => theRuns().runtime,
+      () => observed.hub().name.startsWith("draining.")
+    )
+    const { workflowKind, runKind } = runKinds
     const hubKind = makeHubKind({
       drainTimeoutMs: settings["hub.drain_timeout"],
-      activeWork: () => ({ claims: claimKind.index.leased(), runs: [] }),
+      activeWork: () => ({ claims: claimKind.index.leased(), runs: runKinds.index.running() }),
       outstanding: () =>
         theBoot()
           .system.running()
@@ -137,12 +176,26 @@ export const startHub = (
       invocations: makeInvocations(theBoot)
     })
 
+    const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
+
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), metrics, {
-      kinds: [hubKind, claimKind, serverKind, peers.peerKind, peers.presenceKind],
+      kinds: [
+        hubKind,
+        claimKind,
+        senseKind,
+        workflowKind,
+        runKind,
+        peers.peerKind,
+        peers.presenceKind,
+        serverKind
+      ],
       unheld: hubKind,
       gate: makeGate(hubKind),
-      onCommitted: (changes) => observed.committed(hubKind, changes),
+      onCommitted: (changes) => {
+        observed.committed(hubKind, changes)
+        theRuns().observe(changes)
+      },
       onCarriedOut: (envelope, outcome) => {
         const now = theBoot().clock.now()
         commands.add(envelope, outcome, now)
@@ -158,6 +211,48 @@ export const startHub = (
     })
     const { system, clock, projector, head } = services
     yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    const configuration = yield* makeConfiguration(settings.workspace, config, {
+      system,
+      read: projector.read,
+      hubKind,
+      senseKind,
+      applyWorkflows: (changed) => theRuns().apply(changed)
+    })
+    const workers = makeWorkers({
+      journalId: services.journal.journalId,
+      workspace: settings.workspace,
+      environment,
+      log: new WorkerLog(join(stateDir, "workers.log"), { now: clock.now })
+    })
+    const blobs = makeBlobs(join(stateDir, "blobs"))
+    runs = yield* makeRuns({
+      ...services,
+      ...runKinds,
+      claimKind,
+      blobs,
+      workers,
+      settings,
+      config: () => config.get().config,
+      now: clock.now,
+      entry: workflowWorker,
+      limits: workflowLimits
+    })
+    const senses = yield* makeSenses({
+      ...services,
+      settings,
+      now: clock.now,
+      kind: senseKind,
+      configuration,
+      workers,
+      entry: senseWorker,
+      watch,
+      launches: {
+        kind: workflowKind as ActorKind,
+        request: (launch) =>
+          Effect.map(makeRunId(clock.now()), (runId) => ({ type: "RequestRun", runId, ...launch }))
+      },
+      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
+    })
     const log = yield* startHubLog({
       journal: services.journal,
       refusals: system.refusals,
@@ -171,8 +266,15 @@ export const startHub = (
       ...services,
       ...peers,
       settings,
+      senseKind,
+      senses,
+      configuration,
       claimKind,
       hubKind,
+      workflowKind,
+      runKind,
+      runs,
+      blobs,
       serverKind,
       followers: new Followers(),
       metrics,

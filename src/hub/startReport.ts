@@ -10,7 +10,7 @@ export const StartReport = Schema.Union(
     tag: Schema.String,
     message: Schema.String,
     fix: Schema.NullOr(Schema.String),
-    exitCode: Schema.Literal(1, 2, 75)
+    exitCode: Schema.Int
   })
 )
 export type StartReport = typeof StartReport.Type

@@ -4,10 +4,17 @@
  */
 import { makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
+import { clearedBySense, raisedBySense } from "./senseHealth.js"
+import {
+  clearedByWorkflow,
+  raisedByWorkflow,
+  streamOfReason,
+  component as workflows
+} from "./workflowHealth.js"
 
 const minuteMs = 60_000
 
-interface Raised {
+export interface Raised {
   readonly component: string
   readonly reason: string
   readonly subject: string
@@ -17,15 +24,24 @@ interface Raised {
   readonly detail: string
 }
 
-const keyOf = ({ component, reason, subject }: Pick<Raised, "component" | "reason" | "subject">): string =>
-  `${component}/${reason}/${subject}`
+export const keyOf = ({
+  component,
+  reason,
+  subject
+}: Pick<Raised, "component" | "reason" | "subject">): string => `${component}/${reason}/${subject}`
 
 const quarantined = { component: "actors", reason: "quarantined", subject: "" }
 
 /** The reason that an event raises. */
-const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
-  if (stream !== "hub") return undefined
+const raised = (event: RecordedEvent): Raised | undefined => {
+  const { type, data, stream } = event
+  if (stream !== "hub") return raisedBySense(event) ?? raisedByWorkflow(event)
   switch (type) {
+    case "ConfigRejected": {
+      const errors = data.errors as ReadonlyArray<unknown>
+      const detail = `${errors.length} errors; the configuration before it stays: mound validate`
+      return { component: "config", reason: "rejected", subject: "", status: "degraded", detail }
+    }
     case "HubLossDetected": {
       const detail = `the boot before this one ended without a stop, after offset ${data.lastOffset}`
       return {
@@ -89,7 +105,11 @@ const raised = ({ type, data, stream }: RecordedEvent): Raised | undefined => {
 /** Keys of the reasons that an event may raise or clear. */
 const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
   const reason = raised(event)
-  if (reason) return [keyOf(reason)]
+  const cleared = [...clearedBySense(event), ...clearedByWorkflow(event)]
+  if (reason || cleared.length > 0) return [...(reason ? [reason] : []), ...cleared].map(keyOf)
+  if (event.type === "ConfigLoaded" || event.type === "ConfigReloaded") {
+    return [keyOf({ component: "config", reason: "rejected", subject: "" })]
+  }
   if (event.type === "HubReady") return [keyOf(quarantined)]
   if (event.type === "ComponentRecovered") return [keyOf(event.data as unknown as Raised)]
   if (event.type === "ProjectionRebuilt") {
@@ -114,10 +134,14 @@ export const health: Projection = {
   },
   indexes: [],
   keys: keysOf,
-  streamOf: () => makeStreamId("hub", ""),
+  streamOf: (key) => {
+    const [component, reason = "", subject = ""] = key.split("/")
+    if (component === workflows) return streamOfReason(reason, subject)
+    return component === "senses" ? makeStreamId("sense", subject) : makeStreamId("hub", "")
+  },
   reduce: (row, event, key): Row | undefined => {
     const reason = raised(event)
-    if (!reason) return undefined
+    if (!reason || keyOf(reason) !== key) return undefined
     const { forMs, ...fields } = reason
     const stillRaised = row && (row.expires_at === null || (row.expires_at as number) > event.at)
     return {

@@ -33,22 +33,22 @@ describe("mound claim", () => {
       const { say, workspace, mound } = yield* place
       writeFileSync(join(workspace, "payload.json"), '{"files":[1]}')
       const payload = ["--payload", "@payload.json", "--max-attempts", "3", "--decay", "0.5"]
-      expect(yield* say("deposit", "a b/ü", "--stance", "reviewer", "--base", "-1.5", ...payload)).toBe("4\n")
+      expect(yield* say("deposit", "a b/ü", "--stance", "reviewer", "--base", "-1.5", ...payload)).toBe("5\n")
       const answer = yield* say("deposit", "w2", "--stance", "s", "--base", "2", "--json")
-      expect(JSON.parse(answer)).toEqual({ id: "w2", state: "open", version: 1, offset: 5 })
+      expect(JSON.parse(answer)).toEqual({ id: "w2", state: "open", version: 1, offset: 6 })
       const list = (yield* say("list", "--stance", "s")).trimEnd().split("\n")
       expect(list.map((line) => line.split(/ {2,}/))).toEqual([
         ["ID", "STATE", "INTENSITY", "STANCE", "HOLDER", "TOKEN", "EXPIRES"],
         ["w2", "open", "2.0000", "s", "-", "-", "-"]
       ])
       const rows = JSON.parse(yield* say("list", "--min", "1", "--state", "open", "--limit", "5", "--json"))
-      expect(rows).toMatchObject({ offset: 5, rows: [{ id: "w2" }] })
+      expect(rows).toMatchObject({ offset: 6, rows: [{ id: "w2" }] })
       expect(JSON.parse(yield* say("show", "a b/ü"))).toMatchObject({
         maxAttempts: 3,
         record: { stanceTarget: "reviewer", baseIntensity: -1.5, decayRate: 0.5, payload: { files: [1] } }
       })
-      expect(JSON.parse(yield* say("show", "a b/ü", "--at", "4", "--json"))).toMatchObject({ offset: 4 })
-      expect((yield* mound("claim", "show", "w2", "--at", "4")).stderr).toContain('there is no mark "w2"')
+      expect(JSON.parse(yield* say("show", "a b/ü", "--at", "5", "--json"))).toMatchObject({ offset: 5 })
+      expect((yield* mound("claim", "show", "w2", "--at", "5")).stderr).toContain('there is no mark "w2"')
     })
   )
 
@@ -59,17 +59,17 @@ describe("mound claim", () => {
       const token = tokenIn(
         yield* say("take", "w1", "--as", "ann", "--instance", "one", "--ttl", "5m", "--grace", "2m")
       )
-      expect(token).toBe("5")
+      expect(token).toBe("6")
       expect(yield* say("renew", "w1", "--token", token)).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z\n$/)
       expect(yield* say("verify", "w1", "--token", token)).toBe("held.active\n")
-      expect(JSON.parse(yield* say("verify", "w1", "--token", token, "--json"))).toMatchObject({ token: 5 })
+      expect(JSON.parse(yield* say("verify", "w1", "--token", token, "--json"))).toMatchObject({ token: 6 })
       const shown = JSON.parse(yield* say("show", "w1"))
-      expect(shown).toMatchObject({ holder: { peer: "ann", instance: "one" }, token: 5, attempt: 1 })
+      expect(shown).toMatchObject({ holder: { peer: "ann", instance: "one" }, token: 6, attempt: 1 })
       expect(shown.expiresAt - shown.grantedAt).toBe(300_000)
       const result = ["--summary", "it works", "--result", '{"ok":true}']
       expect(yield* say("complete", "w1", "--token", token, ...result)).toBe("done\n")
       const { stderr, code } = yield* mound("claim", "verify", "w1", "--token", token)
-      expect([code, stderr]).toEqual([1, expect.stringContaining("the token 5 is not current")])
+      expect([code, stderr]).toEqual([1, expect.stringContaining("the token 6 is not current")])
     })
   )
 
@@ -78,11 +78,11 @@ describe("mound claim", () => {
       const { say, hub, mound } = yield* place
       yield* deposit(hub, "weak", 1)
       yield* deposit(hub, "strong", 5)
-      expect(yield* say("next", "--as", "ann", "--forever", "--stance", "s=0.5")).toBe("strong\t6\n")
+      expect(yield* say("next", "--as", "ann", "--forever", "--stance", "s=0.5")).toBe("strong\t7\n")
       expect(JSON.parse(yield* say("next", "--as", "bob", "--prefix", "w", "--json"))).toMatchObject({
         id: "weak"
       })
-      expect(yield* say("renew", "strong", "--token", "6")).toBe("forever\n")
+      expect(yield* say("renew", "strong", "--token", "7")).toBe("forever\n")
       const none = yield* mound("claim", "next", "--as", "cyd", "--min", "2", "--json")
       expect(none.code).toBe(1)
       expect(JSON.parse(none.stdout)).toMatchObject({ _tag: "NoneOpen", message: "no open mark matches" })
@@ -94,7 +94,7 @@ describe("mound claim", () => {
       const { say, hub } = yield* place
       const waiting = yield* Effect.fork(say("next", "--as", "ann", "--wait", "20s"))
       yield* deposit(hub, "late")
-      expect(yield* waiting).toBe("late\t5\n")
+      expect(yield* waiting).toBe("late\t6\n")
     })
   )
 
@@ -164,12 +164,12 @@ describe("mound claim", () => {
       expect(refused.code).toBe(1)
       expect(JSON.parse(refused.stdout)).toMatchObject({
         _tag: "AlreadyClaimed",
-        message: "ann holds this claim under token 5",
+        message: "ann holds this claim under token 6",
         fix: expect.any(String),
         by: "ann",
         token: 5
       })
-      expect(refused.stderr).toMatch(/^mound: ann holds this claim under token 5\nfix: /)
+      expect(refused.stderr).toMatch(/^mound: ann holds this claim under token 6\nfix: /)
     })
   )
 

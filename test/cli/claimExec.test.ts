@@ -26,7 +26,7 @@ describe("mound claim exec", () => {
       const script = 'echo "$MOUND_CLAIM $MOUND_FENCING_TOKEN $MOUND_URL"; echo words >&2; echo "$@"'
       const ran = yield* exec("w1", "--as", "ann", "--", "sh", "-c", script, "sh", "--help", "--json", "--")
       expect(ran).toMatchObject({ code: 0, stderr: "words\n" })
-      expect(ran.stdout).toBe(`w1 5 ${hub.url}\n--help --json --\n`)
+      expect(ran.stdout).toBe(`w1 6 ${hub.url}\n--help --json --\n`)
       expect(types(yield* history)).toEqual(["PheromoneDeposited", "ClaimGranted", "ClaimCompleted"])
     })
   )

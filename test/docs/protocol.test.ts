@@ -22,6 +22,8 @@ describe("docs/protocol.md", () => {
       onEndpoint: ({ endpoint }) => routes.push(`${endpoint.method} ${endpoint.path}`)
     })
     const others = [
+      "/blobs",
+      "/blobs/:sha256",
       "/pheromones",
       "/pheromones/:id/claim",
       "/pheromones/:id/inflate",

@@ -25,7 +25,15 @@ const boots = (workspace: string) =>
         .map(({ type }) => type)
   )
 
-const clean = ["HubStarted", "HubBound", "HubReady", "HubDrainStarted", "HubDrained", "HubStopped"]
+const clean = [
+  "HubStarted",
+  "HubBound",
+  "ConfigLoaded",
+  "HubReady",
+  "HubDrainStarted",
+  "HubDrained",
+  "HubStopped"
+]
 
 /** Every file below a folder with its bytes' digest; SQLite's own side files change when somebody looks. */
 const contentsOf = (folder: string): ReadonlyArray<string> =>
@@ -80,10 +88,12 @@ describe("a hub in the background", () => {
       expect(types).toEqual([
         "HubStarted",
         "HubBound",
+        "ConfigLoaded",
         "HubReady",
         "HubLossDetected",
         "HubStarted",
         "HubBound",
+        "ConfigLoaded",
         "HubReady"
       ])
     }).pipe(Effect.scoped)

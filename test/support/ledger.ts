@@ -70,12 +70,10 @@ export class Ledger {
       const { state, deadline } = next
       this.now = Math.max(this.now, deadline.dueAt)
       const context = { now: this.now, by: "deadline", floorAt: 0, read: () => state }
-      this.#record(
-        state,
-        this.kind.complete?.(state, deadline, context) ?? deadline.event,
-        "deadline",
-        deadline
-      )
+      const facts = [this.kind.complete?.(state, deadline, context) ?? deadline.event].flat()
+      const [fact] = facts
+      if (!fact || facts.length > 1) throw new Error(`${deadline.event.type} came due as several events`)
+      this.#record(state, fact, "deadline", deadline)
     }
     this.now = until
   }

@@ -36,6 +36,8 @@ export const sqliteJournalFor = (
 
 export interface BootOptions extends Partial<ActorSystem.ActorSystemOptions> {
   readonly kinds: ReadonlyArray<ActorKind>
+  /** What is told to the actors before any of their invocations runs, as a hub does in its recovery. */
+  readonly recovering?: (system: ActorSystem.ActorSystem["Type"]) => Effect.Effect<void>
   /** By default none are kept. */
   readonly snapshots?: Snapshots.Snapshots["Type"]
 }
@@ -59,6 +61,7 @@ export const boot = (
     const system = yield* Effect.provide(ActorSystem.ActorSystem, context)
     const clock = yield* Effect.provide(HubClock.HubClock, context)
     yield* system.recover
+    yield* options.recovering?.(system) ?? Effect.void
     yield* system.release(clock.now())
     return system
   }).pipe(Effect.orDie)

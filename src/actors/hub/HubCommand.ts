@@ -38,6 +38,9 @@ export const HubCommand = Schema.Union(
   command("ResumeWrites", hubFields.resumed),
   command("RecordRebuild", { ...hubFields.rebuilt, liveDigest: Schema.NullOr(Schema.String) }),
   command("RecordRestore", hubFields.restored),
+  command("RecordConfig", hubFields.configLoaded),
+  command("RecordConfigReload", hubFields.configReloaded),
+  command("RecordConfigRejection", hubFields.configRejected),
   command("RaiseComponent", hubFields.degraded),
   command("ClearComponent", hubFields.component),
   RecordBackup

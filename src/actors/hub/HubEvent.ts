@@ -67,6 +67,15 @@ const restored = {
   headHash: Schema.String
 }
 
+const configLoaded = {
+  hash: Schema.String,
+  senses: Schema.Array(Schema.String),
+  workflows: Schema.Array(Schema.String)
+}
+/** `senses/a`, `workflows/b`. */
+const names = Schema.Array(Schema.String)
+const configReloaded = { hash: Schema.String, added: names, removed: names, changed: names }
+const configRejected = { hash: Schema.String, errors: Schema.Array(Schema.Unknown) }
 const component = {
   component: Schema.String,
   reason: Schema.String,
@@ -101,6 +110,9 @@ export const hubFields = {
   rebuilt,
   diverged,
   restored,
+  configLoaded,
+  configReloaded,
+  configRejected,
   component,
   degraded,
   backup
@@ -132,6 +144,9 @@ export const HubEvent = Schema.Union(
   fact("ProjectionRebuilt", rebuilt),
   fact("ProjectionDiverged", diverged),
   fact("JournalRestored", restored),
+  fact("ConfigLoaded", configLoaded),
+  fact("ConfigReloaded", configReloaded),
+  fact("ConfigRejected", configRejected),
   fact("ComponentDegraded", degraded),
   fact("ComponentRecovered", recoveredComponent),
   fact("BackupTaken", backup)
@@ -158,6 +173,9 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   ProjectionRebuilt: [],
   ProjectionDiverged: [],
   JournalRestored: [],
+  ConfigLoaded: [],
+  ConfigReloaded: [],
+  ConfigRejected: [],
   ComponentDegraded: [],
   ComponentRecovered: [],
   BackupTaken: []

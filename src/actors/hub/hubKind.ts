@@ -61,6 +61,9 @@ export const makeHubKind = (world: HubWorld): HubKind => ({
     ResumeWrites: ["JournalWritesResumed"],
     RecordRebuild: ["ProjectionDiverged", "ProjectionRebuilt"],
     RecordRestore: ["JournalRestored"],
+    RecordConfig: ["ConfigLoaded"],
+    RecordConfigReload: ["ConfigReloaded"],
+    RecordConfigRejection: ["ConfigRejected"],
     RaiseComponent: ["ComponentDegraded"],
     ClearComponent: ["ComponentRecovered"],
     RecordBackup: ["BackupTaken"]
@@ -108,6 +111,12 @@ const decideHub = (
       return accept({ ...command, type: "JournalWritesResumed" })
     case "RecordRestore":
       return accept({ ...command, type: "JournalRestored" })
+    case "RecordConfig":
+      return accept({ ...command, type: "ConfigLoaded" })
+    case "RecordConfigReload":
+      return accept({ ...command, type: "ConfigReloaded" })
+    case "RecordConfigRejection":
+      return accept({ ...command, type: "ConfigRejected" })
     case "RaiseComponent":
       return keyOf(command) in context.raised ? unchanged : accept({ ...command, type: "ComponentDegraded" })
     case "ClearComponent": {

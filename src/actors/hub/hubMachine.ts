@@ -151,6 +151,9 @@ export const hubMachine = setup({
     JournalWritesResumed: { guard: "isUp", actions: "note" },
     ProjectionRebuilt: { guard: "isUp", actions: "note" },
     ProjectionDiverged: { guard: "isUp", actions: "note" },
+    ConfigLoaded: { guard: "isUp", actions: "note" },
+    ConfigReloaded: { guard: "isUp", actions: "note" },
+    ConfigRejected: { guard: "isUp", actions: "note" },
     JournalRestored: { actions: assign({ restores: ({ context }) => context.restores + 1 }) },
     ComponentDegraded: {
       guard: "isNotRaised",

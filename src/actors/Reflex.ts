@@ -1,0 +1,96 @@
+/**
+ * Rules from events to commands: a follower of the journal with a durable cursor. A command's id is `<reflex>:<offset>:<target>`, so it
+ * may be delivered twice, after a crash, and is done once. A refusal that passes is waited for; any other is final.
+ */
+import { Clock, Effect, Stream } from "effect"
+import type { Cursor } from "../events/Cursor.js"
+import type { Offset, RecordedEvent } from "../events/Event.js"
+import { follow, type Journal, type JournalUnavailable } from "../events/Journal.js"
+import type { ActorKind, CommandShape } from "./ActorKind.js"
+import { type ActorSystem, passes } from "./ActorSystem.js"
+import type { Refused } from "./Refused.js"
+
+export interface ReflexCommand {
+  readonly kind: ActorKind
+  readonly id: string
+  readonly command: CommandShape
+  /** Tells the commands of one event apart: with the reflex and the offset it makes the command's id. */
+  readonly target: string
+  /** What follows from a refusal that is final. */
+  readonly onRefused?: (reason: Refused["reason"]) => ReflexCommand
+}
+
+export interface Reflex {
+  readonly name: string
+  /** Event types that it looks at: others are passed over unread. */
+  readonly on: ReadonlySet<string>
+  /** Looks up nothing but what the event has settled: met again, it leads to the same commands. */
+  readonly rule: (
+    event: RecordedEvent
+  ) => ReadonlyArray<ReflexCommand> | Effect.Effect<ReadonlyArray<ReflexCommand>, JournalUnavailable>
+}
+
+export interface ReflexServices {
+  readonly system: ActorSystem["Type"]
+  readonly journal: Journal["Type"]
+  readonly cursor: Cursor
+}
+
+/** When a refused command comes again, ms. */
+const againMs = 1_000
+/** The cursor is moved so often at most: saving it waits for the disk. After a crash what came since is done again, in vain. */
+const saveMs = 1_000
+
+/** Runs for ever, from where the cursor stands. */
+export const runReflex = (
+  reflex: Reflex,
+  { system, journal, cursor }: ReflexServices
+): Effect.Effect<void, JournalUnavailable> =>
+  Effect.gen(function* () {
+    const head = yield* journal.head
+    // A journal that was restored may end before the cursor.
+    let done = Math.min(cursor.read(), head.offset) as Offset
+    let savedAt = Number.NEGATIVE_INFINITY
+    // A disk that takes nothing costs repeats after a restart.
+    const save = Effect.ignore(Effect.try(() => cursor.save(done)))
+    yield* Stream.runForEach(follow(journal, done), (event) =>
+      Effect.gen(function* () {
+        const ruled = reflex.on.has(event.type) ? reflex.rule(event) : []
+        const commands = Effect.isEffect(ruled) ? yield* ruled : ruled
+        yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command), {
+          concurrency: "unbounded",
+          discard: true
+        })
+        done = event.offset
+        const now = yield* Clock.currentTimeMillis
+        if (now - savedAt < saveMs) return
+        savedAt = now
+        yield* save
+      })
+    ).pipe(Effect.ensuring(save))
+  })
+
+const deliver = (
+  system: ActorSystem["Type"],
+  reflex: string,
+  event: RecordedEvent,
+  { kind, id, command, target, onRefused }: ReflexCommand
+): Effect.Effect<void> => {
+  const commandId = `${reflex}:${event.offset}:${target}`
+  return system.send(kind, id, command, { by: `reflex:${reflex}`, commandId, because: event }).pipe(
+    Effect.asVoid,
+    Effect.catchAll((refused) => {
+      if (passes(refused)) {
+        const again = deliver(system, reflex, event, {
+          kind,
+          id,
+          command,
+          target,
+          ...(onRefused && { onRefused })
+        })
+        return Effect.delay(again, againMs)
+      }
+      return onRefused ? deliver(system, reflex, event, onRefused(refused.reason)) : Effect.void
+    })
+  )
+}
