@@ -241,7 +241,7 @@ describe("what mound dev asks of a workspace", () => {
       const path = join(workspace, "mound.yaml")
       const broken = yield* moundIn(workspace)("dev")
       expect(broken.code).toBe(2)
-      expect(broken.stderr).toMatch(/mound\.yaml:\d+:\d+: /)
+      expect(broken.stderr).toMatch(/mound\.yaml:\d+:\d+ - not_yaml /)
       rmSync(path)
       mkdirSync(path)
       const unreadable = yield* moundIn(workspace)("dev", "--json")
