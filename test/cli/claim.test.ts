@@ -151,7 +151,7 @@ describe("mound claim", () => {
       const unknown = yield* mound("claim", "take", "w1", "--as", "ann")
       expect(unknown.code).toBe(1)
       expect(unknown.stderr).toContain('there is no mark "w1"\nfix: ')
-      expect(yield* say("take", "w1", "--as", "ann", "--preclaim")).toBe("4\n")
+      expect(yield* say("take", "w1", "--as", "ann", "--preclaim")).toBe("5\n")
     })
   )
 
@@ -167,7 +167,7 @@ describe("mound claim", () => {
         message: "ann holds this claim under token 6",
         fix: expect.any(String),
         by: "ann",
-        token: 5
+        token: 6
       })
       expect(refused.stderr).toMatch(/^mound: ann holds this claim under token 6\nfix: /)
     })

@@ -61,7 +61,18 @@ describe("journal import", () => {
       const replayed = yield* mound("journal", "replay", "--json")
       expect(replayed.code).toBe(0)
       expect(JSON.parse(replayed.stdout)).toMatchObject({
-        compared: ["claims", "health", "servers", "registry", "messages"],
+        compared: [
+          "claims",
+          "health",
+          "senses",
+          "signals",
+          "workflows",
+          "workflow_runs",
+          "thread_rounds",
+          "registry",
+          "messages",
+          "servers"
+        ],
         differingRows: 0
       })
       yield* startDev(workspace)

@@ -53,8 +53,8 @@ describe("journal verbs that read", () => {
       yield* end(hub, "SIGKILL")
       const { "mound.db-shm": _, ...before } = filesIn(join(workspace, ".mound"))
       expect(Object.keys(before)).toContain("mound.db-wal")
-      expect((yield* moundIn(workspace)("journal", "show", "4")).stdout).toContain("PheromoneDeposited")
-      expect((yield* moundIn(workspace)("journal", "verify")).stdout).toBe("ok 4 events\n")
+      expect((yield* moundIn(workspace)("journal", "show", "5")).stdout).toContain("PheromoneDeposited")
+      expect((yield* moundIn(workspace)("journal", "verify")).stdout).toBe("ok 5 events\n")
       const { "mound.db-shm": __, ...after } = filesIn(join(workspace, ".mound"))
       expect(after).toEqual(before)
     })
@@ -68,7 +68,7 @@ describe("journal verbs that read", () => {
       for (const words of [["replay"], ["verify"], ["show", "claim/w1"], ["export"]]) {
         expect((yield* moundIn(workspace)("journal", ...words)).code).toBe(0)
       }
-      expect(yield* eventsIn(workspace)).toHaveLength(4)
+      expect(yield* eventsIn(workspace)).toHaveLength(5)
     })
   )
 
@@ -153,7 +153,7 @@ describe("journal tail", () => {
       yield* startDev(workspace)
       yield* tail.awaitOutput(/"HubReady"[\s\S]*"HubReady"/)
       const offsets = jsonLines(tail.stdout()).map(({ offset }) => offset)
-      expect(offsets).toEqual(Array.from({ length: 10 }, (_, n) => n + 1))
+      expect(offsets).toEqual(Array.from({ length: 12 }, (_, n) => n + 1))
       expect((yield* end(tail, "SIGINT")).signal).toBe("SIGINT")
     })
   )

@@ -90,7 +90,7 @@ describe("a verb that needs a hub", () => {
       writeFileSync(path, JSON.stringify({ ...file, url: hub.url }))
       const deposit = ["claim", "deposit", "w1", "--stance", "s", "--base", "1"]
       expect((yield* moundIn(workspace)(...deposit)).code).toBe(1)
-      expect(yield* eventsIn(other)).toHaveLength(3)
+      expect(yield* eventsIn(other)).toHaveLength(4)
       const port = yield* serverThat((_, response) => response.end("hello"))
       writeFileSync(path, JSON.stringify({ ...file, url: `http://127.0.0.1:${port}` }))
       expect((yield* moundIn(workspace)(...deposit)).stderr).toContain("does not answer")

@@ -109,7 +109,7 @@ describe("A hub whose writer thread ends", () => {
   withHub("answers from the journal when the commit had gone through, and goes on with a new thread", (hub) =>
     Effect.gen(function* () {
       const { status, body } = yield* hub.post("/claims", mark("a", "ends-after-commit:x"), "c1")
-      expect([status, body.offset]).toEqual([201, 4])
+      expect([status, body.offset]).toEqual([201, 5])
       yield* untilAccepted(hub, "b", "c2")
       const events = yield* journaled(hub)
       expect(events.filter(({ commandId }) => commandId === "c1")).toHaveLength(1)
