@@ -28,19 +28,19 @@ export const startCommand = (
 ): Effect.Effect<ChildCommand, CliFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const ended = yield* Deferred.make<Ended>()
-    const child = spawn(name, words, { stdio: "inherit", env: { ...environment, ...variables } })
     let passedOn: NodeJS.Signals | undefined
     const passOn = (signal: NodeJS.Signals) => {
       passedOn ??= signal
       child.kill(signal)
     }
-    // At once: a signal that came before this and ended us alone would leave the command behind.
+    // Before it runs: it may be heard of, and we be told to end, before spawn is back; ended alone we would leave it behind.
     for (const signal of signals) process.on(signal, passOn)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         for (const signal of signals) process.off(signal, passOn)
       })
     )
+    const child = spawn(name, words, { stdio: "inherit", env: { ...environment, ...variables } })
     child.once("exit", (code, signal) => {
       const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal])
       Deferred.unsafeDone(ended, Effect.succeed({ exitCode, passedOn }))

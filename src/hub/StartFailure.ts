@@ -15,9 +15,7 @@ export class Locked extends Schema.TaggedError<Locked>()("Locked", {
     return `the workspace of ${this.stateDir} is in use by ${who}`
   }
   get fix() {
-    return this.pid === null
-      ? "wait a moment and try again"
-      : `use that one, or end it first: kill -TERM ${this.pid}`
+    return this.pid === null ? "wait a moment and try again" : "use that one, or end it first: mound stop"
   }
 }
 

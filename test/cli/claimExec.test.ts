@@ -17,6 +17,19 @@ const place = Effect.gen(function* () {
   return { workspace, hub, exec, begin, history }
 })
 
+/** Makes every spawn keep its caller for long after the command runs, as a machine may that is busy with other things. */
+const slowSpawn = `
+  import childProcess from "node:child_process"
+  import { syncBuiltinESMExports } from "node:module"
+  const { spawn } = childProcess
+  childProcess.spawn = (...words) => {
+    const child = spawn(...words)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    return child
+  }
+  syncBuiltinESMExports()
+`
+
 const types = (history: ReadonlyArray<{ readonly type: string }>) => history.map(({ type }) => type)
 
 describe("mound claim exec", () => {
@@ -103,6 +116,27 @@ describe("mound claim exec", () => {
       const running = yield* begin("w1", "--as", "ann", "--", "sh", "-c", script)
       yield* running.awaitOutput(/running/)
       expect(yield* end(running, "SIGTERM")).toMatchObject({ code: 5, stdout: "running\nstopping\n" })
+      expect((yield* history).at(-1)).toMatchObject({
+        type: "ClaimReleased",
+        data: { reason: "ended by SIGTERM" }
+      })
+    })
+  )
+
+  it.scopedLive("passes on a signal that comes before the call that starts the command is back", () =>
+    Effect.gen(function* () {
+      const { workspace, history } = yield* place
+      const script = 'trap "exit 5" TERM; echo running; while :; do sleep 0.1; done'
+      const running = yield* start(
+        binaryOf("mound"),
+        ["claim", "exec", "w1", "--as", "ann", "--", "sh", "-c", script],
+        {
+          cwd: workspace,
+          env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(slowSpawn)}` }
+        }
+      )
+      yield* running.awaitOutput(/running/)
+      expect(yield* end(running, "SIGTERM")).toMatchObject({ code: 5 })
       expect((yield* history).at(-1)).toMatchObject({
         type: "ClaimReleased",
         data: { reason: "ended by SIGTERM" }

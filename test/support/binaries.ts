@@ -92,6 +92,9 @@ export const start = (
     }),
     ({ child, ended }) => {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
+      // What it started may have its output still, and must not keep us.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
       return ended
     }
   )

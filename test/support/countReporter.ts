@@ -1,4 +1,5 @@
-/** Ends a run with one plain line that a script can read. */
+/** Ends a run with one plain last line that a script can read. */
+import { writeSync } from "node:fs"
 import type { Reporter, TestModule } from "vitest/node"
 
 export default class CountReporter implements Reporter {
@@ -13,6 +14,7 @@ export default class CountReporter implements Reporter {
         if (state === "failed" || state === "pending") failed += 1
       }
     }
-    process.stdout.write(`${passed} passed, ${failed} failed\n`)
+    // After what the other reporters have to say.
+    process.once("exit", () => writeSync(1, `${passed} passed, ${failed} failed\n`))
   }
 }
