@@ -31,6 +31,11 @@ export class OutputReader {
     return this.#offset
   }
 
+  /** Up to where anything was read. */
+  get readTo(): number {
+    return this.#offset + this.#rest.length
+  }
+
   /** The whole lines that are there now, and whether there is more. A file that became shorter is read from its beginning. */
   read(): { readonly lines: ReadonlyArray<OutputLine>; readonly bytes: number; readonly hasMore: boolean } {
     let file: number
@@ -41,7 +46,7 @@ export class OutputReader {
     }
     try {
       const { size } = fstatSync(file)
-      if (size < this.#offset) {
+      if (size < this.readTo) {
         this.#offset = 0
         this.#rest = Buffer.alloc(0)
       }
@@ -49,7 +54,7 @@ export class OutputReader {
       const buffer = Buffer.alloc(chunkBytes)
       let bytes = 0
       while (bytes < maxBytesAtOnce) {
-        const length = readSync(file, buffer, 0, chunkBytes, this.#offset + this.#rest.length)
+        const length = readSync(file, buffer, 0, chunkBytes, this.readTo)
         if (length === 0) return { lines, bytes, hasMore: false }
         bytes += length
         this.#take(buffer.subarray(0, length), lines)

@@ -33,6 +33,12 @@ export const makeAttend =
       memory.onChange(watch.nudge)
       let reader = new OutputReader(folder.file("out"), session.outputOffset)
       const noteActivity = makeActivityNote(world, call, session)
+      // Only what has been heard is moved aside. The beginning of a line is kept for its end, unless that is long in coming.
+      const isToCut = () => {
+        const { size } = folder.output()
+        if (size <= world.outputMax) return false
+        return size === (size > 2 * world.outputMax ? reader.readTo : reader.offset)
+      }
       for (let isFirst = true; ; isFirst = false) {
         // Looked at before its output is read, so that its last words are heard before its end is told.
         const exit = endOf(folder, memory, session.process ?? undefined)
@@ -42,11 +48,10 @@ export const makeAttend =
           const detectedBy = isFirst && !memory.isOwn ? "reconcile" : "exit"
           return yield* reportEnd(world, call, folder, exit, detectedBy, session.process?.pid)
         }
-        if (folder.output().size > world.outputMax && world.isQuiet(idOf(call.stream))) {
+        if (isToCut() && world.isQuiet(idOf(call.stream))) {
           yield* recordCut(call, session)
           yield* hear(world, call, session, folder, reader)
-          // Only what has been heard is moved aside; if more has come meanwhile, the next look tries again.
-          if (reader.offset === folder.output().size) {
+          if (isToCut()) {
             folder.cutOutput()
             reader = new OutputReader(folder.file("out"), 0)
           }

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import {
@@ -16,6 +18,12 @@ import {
 } from "../support/peerHubs.js"
 
 const b = "process-b"
+
+const awaitCut = (output: string) =>
+  Effect.iterate(statSync(output).size, {
+    while: (size) => size > 1_000,
+    body: () => Effect.map(Effect.sleep(10), () => statSync(output).size)
+  })
 
 describe("a process peer", () => {
   it.scopedLive("is woken by a message, gets it, and its acknowledgement confirms it", () =>
@@ -243,14 +251,28 @@ describe("a process peer", () => {
     "cannot fill the disk: output beyond the limit is moved aside, and what it says is heard on",
     () =>
       Effect.gen(function* () {
-        const hub = yield* hubIn(yield* workspace({ peers: { output_max: "1MiB" } }))
+        const folder = yield* workspace({ peers: { output_max: "1MiB" } })
+        const hub = yield* hubIn(folder)
         yield* register(hub, "b", ["babble"])
         yield* write(hub, "b", "m1")
         const cut = yield* awaitPresence(hub, b, "ActivityObserved", { kind: "output-cut", outputOffset: 0 })
+        const output = join(folder, ".mound/sessions", String(cut.data.sessionId), "out")
+        yield* awaitCut(output)
         yield* write(hub, "b", "m2")
         const confirmed = yield* awaitPresence(hub, b, "DeliveryConfirmed", { messageId: "m2" }, cut.offset)
         expect(confirmed.data.outputOffset).toBeLessThan(1_000)
       })
+  )
+
+  it.scopedLive("cannot fill the disk by a line that never ends either", () =>
+    Effect.gen(function* () {
+      const folder = yield* workspace({ peers: { output_max: "1MiB" } })
+      const hub = yield* hubIn(folder)
+      yield* register(hub, "b", ["spin"])
+      yield* write(hub, "b", "m1")
+      const cut = yield* awaitPresence(hub, b, "ActivityObserved", { kind: "output-cut", outputOffset: 0 })
+      yield* awaitCut(join(folder, ".mound/sessions", String(cut.data.sessionId), "out"))
+    })
   )
 
   it.scopedLive("is parked when the hub stops, where it is told so, and left alone where not", () =>

@@ -21,6 +21,7 @@ const slow = valueOf("ready")
 if (slow !== undefined) setTimeout(() => say({ mound: "ready" }), Number(slow))
 else if (!options.has("silent")) say({ mound: "ready" })
 if (options.has("babble")) process.stdout.write(`${"x".repeat(99)}\n`.repeat(40_000))
+if (options.has("spin")) process.stdout.write("|".repeat(3_000_000))
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.trim() === "") continue
