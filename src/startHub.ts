@@ -7,8 +7,7 @@ import { environment, workingDirectory } from "./config/process.js"
 import { type Environment, loadSettings, type SettingsInvalid } from "./config/Settings.js"
 import { findWorkspace, type WorkspaceNotFound } from "./config/workspace.js"
 import type { Health } from "./http/api.js"
-import { momentOf } from "./http/asOf.js"
-import { healthOf } from "./http/healthOf.js"
+import { healthMoments, healthOf } from "./http/healthOf.js"
 import { type AnyReason, toFailure } from "./http/refusals.js"
 import type { HubParts } from "./hub/HubParts.js"
 import { type StartFailure, startHub as startIn } from "./hub/startHub.js"
@@ -103,9 +102,9 @@ const open = ({ workspace, port, host, drainTimeout, environment: variables = en
 
 const healthNow = (parts: HubParts) =>
   Effect.gen(function* () {
-    const moment = yield* momentOf({ ...parts, now: parts.clock.now }, "health", undefined)
+    const moments = yield* healthMoments({ ...parts, now: parts.clock.now }, undefined)
     const { name: state, context } = parts.hub()
-    return yield* healthOf({ ...parts, logOutage: parts.log.outage }, moment, moment, {
+    return yield* healthOf({ ...parts, logOutage: parts.log.outage }, moments, moments.health, {
       state,
       bootId: context.bootId
     })

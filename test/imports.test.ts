@@ -28,7 +28,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   replay: ["events", "actors", "projections"],
   runtimes: ["config", "events", "actors"],
   http: ["events", "actors", "projections"],
-  hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http"],
+  hub: ["config", "events", "actors", "projections", "replay", "runtimes", "http", "version.js"],
   cli: ["config", "events", "hub", "runtimes", "replay", "http", "version.js"],
   "main.ts": ["cli"],
   "journal.ts": ["cli"],
@@ -45,6 +45,7 @@ const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^node:http$|^@effect\/platform/, /^(http|cli)\//],
   [/^@effect\/cli/, /^cli\//],
   [/^yaml$/, /^(config|projections)\//],
+  [/^@modelcontextprotocol/, /^http\//],
   [/^node:worker_threads$/, /^(hub|runtimes)\//]
 ]
 

@@ -6,6 +6,7 @@ import type { Cause, Effect } from "effect"
 import type { StreamId } from "../events/Event.js"
 import type { Deadline } from "../events/Journal.js"
 import type { Upcaster } from "../events/Upcasters.js"
+import type { Outcome } from "./CommandQueue.js"
 import type { ActorState, Fold, Invocation } from "./fold.js"
 import type { Refused, SystemReason } from "./Refused.js"
 
@@ -70,7 +71,7 @@ export interface InvocationCall {
   readonly invocation: Invocation
   /** The same for every attempt at this invocation, across restarts: `<stream>@<offset of entry>`. */
   readonly idempotencyKey: string
-  readonly send: (command: CommandShape) => Effect.Effect<void, Refused>
+  readonly send: (command: CommandShape) => Effect.Effect<Outcome, Refused>
 }
 
 /** A fiber that runs while a machine is in a state. It reports by sending commands to its own actor. */
@@ -119,8 +120,8 @@ export interface ActorKind<
   choose?(command: Command, context: DecideContext): Choice<Reason>
   /** Whether an actor's new state may let a command through that `choose` lets wait. */
   wakes?(command: Command, state: ActorState): boolean
-  /** Other actors whose state the decision needs. */
-  reads?(command: Command): ReadonlyArray<StreamId>
+  /** Other actors whose state the decision of a command to this stream needs. */
+  reads?(command: Command, stream: StreamId | undefined): ReadonlyArray<StreamId>
   /** The event of a deadline that came due, completed with what is known only then, and whatever it brings about at once. */
   complete?(
     state: ActorState,
@@ -128,7 +129,7 @@ export interface ActorKind<
     context: DecideContext
   ): EventShape | ReadonlyArray<EventShape>
   /** How long after a restart a deadline of this state comes due at the earliest, ms. */
-  graceMs?(state: ActorState): number
+  graceMs?(state: ActorState): number | undefined
   /** Deadlines of this kind wait while the hub drains. */
   readonly holdsDeadlines?: boolean
   readonly index?: ActorIndex

@@ -11,7 +11,7 @@ import { KnownEvents } from "../events/Upcasters.js"
 import type { ActorKind, CommandShape, ReasonShape } from "./ActorKind.js"
 import { CommandQueue, type Envelope, type Outcome } from "./CommandQueue.js"
 import { Deadlines, type Delivery } from "./Deadlines.js"
-import { makeDriver } from "./Driver.js"
+import { makeDriver, type RunningInvocation } from "./Driver.js"
 import type { ActorState } from "./fold.js"
 import { HubClock } from "./HubClock.js"
 import { LiveActors, type LiveActorsLimits, type Quarantine } from "./LiveActors.js"
@@ -68,8 +68,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly waiting: () => number
     /** How long the most overdue deadline has waited, ms. */
     readonly overdueMs: () => number
-    /** Invocations that run and are work; those that only stand by are not named. */
-    readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
+    /** Invocations that run, save those that stand. */
+    readonly running: () => ReadonlyArray<RunningInvocation>
     /** Ends every invocation except one stream's and refuses what waits. */
     readonly quiesce: (except: StreamId) => Effect.Effect<void>
     readonly outage: () => Outage | undefined
@@ -189,7 +189,7 @@ const make = (options: ActorSystemOptions) =>
           by: `invocation:${src}`,
           causation: since,
           correlation
-        }).pipe(Effect.retry({ while: passes, schedule: Schedule.spaced(againMs) }), Effect.asVoid),
+        }).pipe(Effect.retry({ while: passes, schedule: Schedule.spaced(againMs) })),
       onDefect: (stream, cause) =>
         options.onDefect?.({ stream, offset: null, where: "invocation", error: Cause.squash(cause) })
     })

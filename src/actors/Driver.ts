@@ -5,6 +5,7 @@
 import { Cause, Effect, Fiber, FiberId, Runtime, type Scope } from "effect"
 import type { StreamId } from "../events/Event.js"
 import type { ActorKind, CommandShape } from "./ActorKind.js"
+import type { Outcome } from "./CommandQueue.js"
 import type { ActorState, Invocation } from "./fold.js"
 import type { Refused } from "./Refused.js"
 
@@ -14,7 +15,7 @@ export interface DriverOptions {
     stream: StreamId,
     invocation: Invocation,
     command: CommandShape
-  ) => Effect.Effect<void, Refused>
+  ) => Effect.Effect<Outcome, Refused>
   /** Reports a fiber that died, besides the event that its kind makes of it. */
   readonly onDefect: (stream: StreamId, cause: Cause.Cause<never>) => void
 }
@@ -24,11 +25,16 @@ interface Running {
   readonly fiber: Fiber.RuntimeFiber<void>
 }
 
+export interface RunningInvocation {
+  readonly stream: StreamId
+  readonly src: string
+}
+
 export interface Driver {
   /** Starts and interrupts fibers so that exactly the invocations of this state run. Returns at once. */
   readonly update: (kind: ActorKind, state: ActorState) => void
-  /** The invocations that are work, and run or are still being interrupted. */
-  readonly running: () => ReadonlyArray<{ readonly stream: StreamId; readonly src: string }>
+  /** The invocations that do something, or are still being interrupted; those that stand are left out. */
+  readonly running: () => ReadonlyArray<RunningInvocation>
   /** Interrupts everything, except one stream's, and waits for the finalizers. */
   readonly interruptAll: (except?: StreamId) => Effect.Effect<void>
 }
@@ -39,7 +45,7 @@ export const makeDriver = (options: DriverOptions): Effect.Effect<Driver, never,
     const scope = yield* Effect.scope
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
     const runningOf = new Map<StreamId, ReadonlyArray<Running>>()
-    const alive = new Map<Fiber.RuntimeFiber<void>, { readonly stream: StreamId; readonly src: string }>()
+    const alive = new Map<Fiber.RuntimeFiber<void>, RunningInvocation>()
 
     const start = (
       kind: ActorKind,
@@ -51,8 +57,9 @@ export const makeDriver = (options: DriverOptions): Effect.Effect<Driver, never,
       // The same id entered anew: the old fiber's finalizers come first, or two would hold one resource.
       const inTurn = previous ? Effect.zipRight(Fiber.await(previous.fiber), body) : body
       const fiber = fork(inTurn, { scope, immediate: false })
-      if (!kind.invocations?.[invocation.src]?.isStanding) {
-        alive.set(fiber, { stream, src: invocation.src })
+      const { src } = invocation
+      if (!kind.invocations?.[src]?.isStanding) {
+        alive.set(fiber, { stream, src })
         fiber.addObserver(() => alive.delete(fiber))
       }
       return { invocation, fiber }

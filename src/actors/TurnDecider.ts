@@ -150,5 +150,5 @@ export const placeOf = (actors: LiveActors, { stream }: Envelope): Pick<Defect, 
 const addresses = (envelopes: ReadonlyArray<Envelope>): ReadonlyArray<StreamId> =>
   envelopes.flatMap(({ kind, stream, command }) => [
     ...(stream === undefined ? [] : [stream]),
-    ...(kind.reads?.(command) ?? [])
+    ...(kind.reads?.(command, stream) ?? [])
   ])

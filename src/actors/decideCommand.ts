@@ -43,7 +43,7 @@ export const decideCommand = (
   const stream = addressOf(envelope, context)
   if (typeof stream !== "string") return stream
 
-  const needed = [stream, ...(kind.reads?.(command) ?? [])]
+  const needed = [stream, ...(kind.reads?.(command, stream) ?? [])]
   for (const each of needed) {
     const quarantine = actors.quarantineOf(each)
     if (quarantine) return { _tag: "Refuse", reason: { _tag: "StreamQuarantined", ...quarantine } }

@@ -32,7 +32,8 @@ export interface Target {
 /** Where the hub is: named, or found in the workspace. */
 export const findHub = ({ workspace, url }: ConnectionOptions) =>
   Effect.gen(function* () {
-    const token = environment.MOUND_TOKEN?.trim() || undefined
+    // Inside a session its own token says who asks.
+    const token = environment.MOUND_SESSION_TOKEN?.trim() || environment.MOUND_TOKEN?.trim() || undefined
     const named = Option.getOrUndefined(url) ?? (environment.MOUND_URL?.trim() || undefined)
     if (named !== undefined) {
       if (!/^https?:\/\/./.test(named) || !URL.canParse(named)) {

@@ -20,6 +20,7 @@ const groups = {
   init: () => import("./init.js").then(({ init }) => init),
   validate: () => import("./validate.js").then(({ validate }) => validate),
   claim: () => import("./claim.js").then(({ claim }) => claim),
+  peer: () => import("./peer.js").then(({ peer }) => peer),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   sense: () => import("./sense.js").then(({ sense }) => sense),
   workflow: () => import("./workflow.js").then(({ workflow }) => workflow),

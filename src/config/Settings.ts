@@ -7,6 +7,7 @@ import { join, resolve } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
 import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
+import { builtInRuntimes, runtimeTable } from "./runtimes.js"
 import { workspaceKeys } from "./WorkspaceConfig.js"
 
 interface Setting<A> {
@@ -20,6 +21,13 @@ interface Setting<A> {
   readonly isPath?: true
   /** How the old variable writes what the key calls a duration: plain milliseconds. */
   readonly oldUnit?: "ms"
+  /**
+   * The variables of the old peer system, with MOUND_ or IAPEER_ before the name: plain positive numbers of this unit, which win over
+   * the file. Any other value has no effect, as it had none there, and is warned of (contracts: peers 6).
+   */
+  readonly number?: readonly [name: string, unit: "s" | ""]
+  /** The same for a variable whose words the setting reads itself. */
+  readonly word?: string
 }
 
 const setting = <A>(
@@ -36,11 +44,33 @@ const dayMs = 86_400_000
 const KiB = 1_024
 const MiB = 1_024 * KiB
 
+/** The tools that an agent can be offered by the Model Context Protocol. */
+const tools = ["send_to_peer", "list_peers", "deposit", "claim_next", "renew", "complete"] as const
+
+const toolNames: Parser<ReadonlyArray<string>> = (raw) => {
+  const parsed = texts(raw)
+  const known: ReadonlyArray<string> = tools
+  const unknown = "value" in parsed ? parsed.value.find((name) => !known.includes(name)) : undefined
+  return unknown === undefined ? parsed : { problem: `${unknown} is no tool; those are ${tools.join(", ")}` }
+}
+
+/** Yes or no, in any of the words that the old system knew. */
+const yesOrNo: Parser<boolean> = (raw) =>
+  raw === "yes" || raw === "no" ? { value: raw === "yes" } : boolean(raw)
+
+const onStop: Parser<"leave" | "end"> = (raw) =>
+  raw === "leave" || raw === "end" ? { value: raw } : { problem: "must be leave or end" }
+
+const identityHeader: Parser<"loopback" | "off"> = (raw) => {
+  if (raw === "off" || raw === false) return { value: "off" }
+  return raw === "loopback" ? { value: "loopback" } : { problem: "must be loopback or off" }
+}
+
 /** From the most to the least that is logged. */
 export const logLevels = ["DEBUG", "INFO", "WARN", "ERROR"] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** Keys, limits and defaults of contracts: hub 6 and ledger 6.1. */
+/** Keys, limits and defaults of contracts: hub 6, ledger 6.1 and peers 6. */
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
   "http.host": setting(text, "127.0.0.1"),
@@ -77,7 +107,32 @@ const settings = {
   "ledger.lease.ttl": setting(duration(1_000, dayMs), 300_000),
   "ledger.lease.grace": setting(duration(0, 3_600_000), 60_000),
   "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
-  "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB)
+  "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
+  "mcp.tools": setting<ReadonlyArray<string>>(toolNames, tools),
+  "peers.idle": setting(duration(1_000, 30 * dayMs), 3_600_000, { number: ["IDLE_SECS", "s"] }),
+  "peers.boot": setting<number | undefined>(duration(1_000, 3_600_000), undefined, {
+    number: ["BOOT_DEADLINE_SECS", "s"]
+  }),
+  "peers.crash_loop.max": setting(integer(1, 16), 3, { number: ["CRASHLOOP_MAX", ""] }),
+  "peers.crash_loop.window": setting(duration(1_000, dayMs), 300_000, {
+    number: ["CRASHLOOP_WINDOW_SECS", "s"]
+  }),
+  "peers.restart.first": setting(duration(1, dayMs), 1_000),
+  "peers.restart.max": setting(duration(1, dayMs), 60_000),
+  "peers.restart.healthy_after": setting(duration(1, dayMs), 60_000),
+  "peers.queue.max_messages": setting(integer(1, 100_000), 1_000),
+  "peers.queue.max_attempts": setting(integer(1, 100), 3),
+  "peers.max_booting": setting(integer(1, 1_000), 8),
+  "peers.sessions_kept": setting(integer(1, 1_000), 5),
+  "peers.lifecycle_log.max_bytes": setting(size(1, 1_024 ** 3), 5 * MiB, {
+    number: ["LIFECYCLE_LOG_MAX_BYTES", ""]
+  }),
+  "peers.lifecycle_log.keep": setting(integer(0, 100), 5, { number: ["LIFECYCLE_LOG_KEEP", ""] }),
+  "peers.lifecycle_log.verbose": setting(yesOrNo, false, { word: "SUPERVISE_LOG_VERBOSE" }),
+  "peers.output_max": setting(size(64 * KiB, 1_024 ** 4), 16 * MiB),
+  "peers.on_stop": setting<"leave" | "end">(onStop, "leave"),
+  "peers.identity_header": setting<"loopback" | "off">(identityHeader, "loopback"),
+  "peers.runtimes": setting(runtimeTable, builtInRuntimes)
 }
 
 /** Today's keys by their older ones. */
@@ -154,9 +209,10 @@ export const loadSettings = ({
     const problems: Array<SettingProblem> = []
     const file = readFile(join(workspace, "mound.yaml"), problems)
     const values: { [key: string]: unknown } = {}
+    const warnings: Array<string> = []
     let portSource: Settings["portSource"]
     for (const [key, definition] of Object.entries(settings) as Array<[Key, Setting<unknown>]>) {
-      const found = firstSet(key, definition, flags, environment, file)
+      const found = firstSet(key, definition, flags, environment, file, warnings)
       if (!found) {
         values[key] = definition.fallback
         continue
@@ -172,7 +228,7 @@ export const loadSettings = ({
     const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
     const token = trimmed(environment.MOUND_TOKEN)
     const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
-    return Effect.succeed({ settings: loaded, warnings: oldVariables(environment) })
+    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...oldVariables(environment)] })
   })
 
 interface Found {
@@ -183,10 +239,11 @@ interface Found {
 
 const firstSet = (
   key: Key,
-  { old, oldUnit }: Setting<unknown>,
+  { old, oldUnit, number, word: named }: Setting<unknown>,
   flags: { readonly [key: string]: string | undefined },
   environment: Environment,
-  file: ReadonlyMap<string, Found>
+  file: ReadonlyMap<string, Found>,
+  warnings: Array<string>
 ): Found | undefined => {
   const flag = flags[key]
   if (flag !== undefined)
@@ -194,12 +251,33 @@ const firstSet = (
   const name = variables[key] ?? `MOUND_${key.replaceAll(".", "_").toUpperCase()}`
   const variable = trimmed(environment[name])
   if (variable !== undefined) return { raw: variable, source: name, from: "env" }
+  const plain = number && plainNumber(number, environment, warnings)
+  if (plain) return plain
+  for (const source of named === undefined ? [] : [`MOUND_${named}`, `IAPEER_${named}`]) {
+    const value = trimmed(environment[source])
+    if (value !== undefined) return { raw: value, source, from: "env" }
+  }
   const fromFile = file.get(key)
   if (fromFile) return fromFile
   const oldVariable = old && trimmed(environment[old])
   if (!old || oldVariable === undefined) return undefined
   const raw = oldUnit === "ms" && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}ms` : oldVariable
   return { raw, source: old, from: "env" }
+}
+
+const plainNumber = (
+  [name, unit]: NonNullable<Setting<unknown>["number"]>,
+  environment: Environment,
+  warnings: Array<string>
+): Found | undefined => {
+  for (const source of [`MOUND_${name}`, `IAPEER_${name}`]) {
+    const value = trimmed(environment[source])
+    if (value === undefined) continue
+    if (/^[1-9]\d*$/.test(value)) return { raw: `${value}${unit}`, source, from: "env" }
+    warnings.push(`${source} has no effect: ${JSON.stringify(value)} is no positive integer`)
+    return undefined
+  }
+  return undefined
 }
 
 /** Values are trimmed, and an empty one is unset. */

@@ -11,14 +11,20 @@ export interface AccessRules {
   readonly allowedOrigins: ReadonlyArray<string>
   /** Asked of every caller when set. */
   readonly token: string | undefined
+  /** Whether a token is that of a session that runs now: what a session asks it may ask. */
+  readonly isSession: (token: string) => boolean
 }
+
+/** The token that a request shows, if it shows one. */
+export const bearerOf = ({ authorization }: IncomingMessage["headers"]): string | undefined =>
+  /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]
 
 /** Why a request is turned away. */
 export type Denied = "host" | "origin" | "token"
 
 const ownHosts = new Set(["localhost", "127.0.0.1", "[::1]"])
 
-export const makeAccess = ({ allowedHosts, allowedOrigins, token }: AccessRules) => {
+export const makeAccess = ({ allowedHosts, allowedOrigins, token, isSession }: AccessRules) => {
   const hosts = new Set([...ownHosts, ...allowedHosts.map((host) => host.toLowerCase())])
   const origins = new Set(allowedOrigins)
   const expected = token === undefined ? undefined : digest(token)
@@ -32,8 +38,9 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, token }: AccessRules)
   }
 
   const hasToken = ({ authorization }: IncomingMessage["headers"]): boolean => {
-    const given = /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]
-    return expected === undefined || (given !== undefined && timingSafeEqual(digest(given), expected))
+    const given = bearerOf({ authorization })
+    if (expected === undefined) return true
+    return given !== undefined && (timingSafeEqual(digest(given), expected) || isSession(given))
   }
 
   return {

@@ -14,8 +14,10 @@ import {
   followClaims,
   followJournal,
   followRun,
+  isPeerEvents,
   wantsEventStream
 } from "./followRoutes.js"
+import type { McpRoute } from "./mcp.js"
 import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 import type { ApiServer, Target } from "./serve.js"
@@ -34,6 +36,7 @@ export interface HttpServices extends ProbeServices, FollowServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  readonly mcp: McpRoute
   readonly blobs: BlobRoutes
   /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
   readonly streams: (
@@ -157,6 +160,7 @@ const answer = (
   return (
     page(services, request, response, target) ??
     services.ledger(request, response, path) ??
+    services.mcp(request, response, path) ??
     services.blobs(request, response, path) ??
     services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
@@ -180,7 +184,7 @@ const page = (
   if (runId !== undefined && wantsEventStream(request, target)) {
     return followRun(services, request, response, runId)
   }
-  if (path !== "/journal") return undefined
+  if (path !== "/journal" && !isPeerEvents(path)) return undefined
   const { journalId } = services.journal
   response.setHeader("Mound-Journal-Id", journalId)
   // A follower of another history is told so, rather than fooled by its offsets.
@@ -188,7 +192,8 @@ const page = (
   if (expected !== undefined && expected !== journalId) {
     return Effect.sync(() => sendFailure(response, { _tag: "JournalChanged", journalId }))
   }
-  return wantsEventStream(request, target) ? followJournal(services, request, response, target) : undefined
+  const isFollower = isPeerEvents(path) || wantsEventStream(request, target)
+  return isFollower ? followJournal(services, request, response, target) : undefined
 }
 
 /** Scraped also while the hub starts. */

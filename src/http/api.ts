@@ -9,6 +9,7 @@ import * as Claim from "../actors/claim/ClaimCommand.js"
 import { DrainHub, RecordBackup } from "../actors/hub/HubCommand.js"
 import { OpenWork } from "../actors/hub/HubEvent.js"
 import { JournalEvent } from "./JournalEvent.js"
+import { messages, peers } from "./peersApi.js"
 import { configuration, senses } from "./senseApi.js"
 import { runs, workflows } from "./workflowApi.js"
 
@@ -248,7 +249,12 @@ export const HubStatus = Schema.Struct({
   boots: Schema.Int,
   lastBoot: orNull(Schema.String),
   drain: orNull(Schema.Struct({ deadlineAt: Instant, cutShort: Schema.Boolean })),
-  counts: Schema.Struct({ claimsHeld: Schema.Int, runsRunning: Schema.Int, followers: Schema.Int }),
+  counts: Schema.Struct({
+    claimsHeld: Schema.Int,
+    runsRunning: Schema.Int,
+    peersLive: Schema.Int,
+    followers: Schema.Int
+  }),
   /** When a caller last sent a command in this boot. */
   lastCommandAt: orNull(Instant),
   health: Schema.Literal("ok", "degraded", "failing")
@@ -285,6 +291,8 @@ export const api = HttpApi.make("mound")
   .add(ledger)
   .add(journal)
   .add(hub)
+  .add(peers)
+  .add(messages)
   .add(workflows)
   .add(runs)
   .add(senses)

@@ -1,4 +1,4 @@
-/** The routes that do not end: the old ledger's stream of claims, the journal as it is recorded, and one run of it. */
+/** The routes that do not end: the old ledger's stream of claims, the journal as it is recorded, one run of it, and what is about one peer. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
 import { makeStreamId, type Offset, type RecordedEvent, type Version } from "../events/Event.js"
@@ -28,17 +28,21 @@ export const followClaims = (
     yield* followAs(services, response, { after, greeting, frame: claimFrame })
   }).pipe(Effect.catchAll(() => broken(response, () => sendText(response, 503, "read-only"))))
 
-/** Every event as it is recorded, or those of one stream: after an offset and then live. */
+/** What happens to one peer and its presences. */
+const peerEvents = /^\/peers\/([a-z][a-z0-9-]*)\/events$/
+export const isPeerEvents = (path: string): boolean => peerEvents.test(path)
+
+/** Every event as it is recorded, or those of one stream or about one peer: after an offset and then live. */
 export const followJournal = (
   services: FollowServices,
   request: IncomingMessage,
   response: ServerResponse,
-  { query }: Target
+  { path: route, query }: Target
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { offset: head } = yield* services.journal.head
     const parameters = new URLSearchParams(query)
-    const stream = parameters.get("stream")
+    const isWanted = wanted(peerEvents.exec(route)?.[1], parameters.get("stream"))
     const last = lastEventId(request)
     const given = parameters.get("after")
     const after = last ?? (given === null ? head : parseOffset(given))
@@ -47,14 +51,21 @@ export const followJournal = (
       return sendFailure(response, { _tag: "InvalidCommand", path, problem: "must be an offset" })
     }
     if (!isOffset(after, head)) return sendFailure(response, { _tag: "OffsetAhead", head })
-    const frame = (event: RecordedEvent) =>
-      stream === null || event.stream === stream ? toJsonFrame(event) : undefined
+    const frame = (event: RecordedEvent) => (isWanted(event) ? toJsonFrame(event) : undefined)
     yield* followAs(services, response, { after, greeting: greetingAt(after), frame })
   }).pipe(
     Effect.catchAll(({ reason, detail }) =>
       broken(response, () => sendFailure(response, { _tag: "ReadOnly", reason, detail }))
     )
   )
+
+/** Events about one peer, of one stream, or any. */
+const wanted = (peer: string | undefined, stream: string | null): ((event: RecordedEvent) => boolean) => {
+  if (peer === undefined) return (event) => stream === null || event.stream === stream
+  const isPresence = (name: string) =>
+    name.startsWith("presence/") && name.slice(name.indexOf("-") + 1) === peer
+  return (event) => event.stream === `peer/${peer}` || isPresence(event.stream)
+}
 
 /** A run's events from its first one on, or after `Last-Event-ID`, and then live. */
 export const followRun = (

@@ -5,8 +5,9 @@ import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import { countByState, countForeverSince, oldestOpen } from "../projections/claimQueries.js"
 import { healthRows, type StoredHealth } from "../projections/healthQueries.js"
+import { peersHealth } from "../projections/peersHealth.js"
 import type { Health } from "./api.js"
-import type { Moment } from "./asOf.js"
+import { type Clockwork, type Moment, momentOf } from "./asOf.js"
 
 export interface HealthServices {
   readonly system: ActorSystem["Type"]
@@ -19,25 +20,40 @@ const dayMs = 86_400_000
 const severity = { ok: 0, degraded: 1, failing: 2 } as const
 type Status = keyof typeof severity
 
+/** One moment in each of the projections that health is read from; they may be different stores. */
+export interface HealthMoments {
+  readonly health: Moment
+  readonly registry: Moment
+  readonly messages: Moment
+}
+
+export const healthMoments = (clockwork: Clockwork, at: string | undefined) =>
+  Effect.all({
+    health: momentOf(clockwork, "health", at),
+    registry: momentOf(clockwork, "registry", at),
+    messages: momentOf(clockwork, "messages", at)
+  })
+
 /** Health at a moment. The ledger's counts are those of the same moment. */
 export const healthOf = (
   services: HealthServices,
-  moment: Moment,
+  moments: HealthMoments,
   claims: Moment,
   hub: { readonly state: string; readonly bootId: string | null }
 ): Effect.Effect<Health, JournalUnavailable> =>
   Effect.gen(function* () {
-    const rows = yield* rowsAt(services, moment)
-    const counts = moment.isPast ? yield* countByState(claims.read) : services.claimKind.index.counts
+    const { offset, now, isPast } = moments.health
+    const rows = yield* rowsAt(services, moments)
+    const counts = isPast ? yield* countByState(claims.read) : services.claimKind.index.counts
     return {
-      offset: moment.offset,
-      at: moment.now,
+      offset,
+      at: now,
       ...hub,
       status: worst(rows),
       components: componentsOf(rows),
       ledger: {
         counts: Object.fromEntries(counts),
-        foreverOverDay: yield* countForeverSince(claims.read, moment.now - dayMs),
+        foreverOverDay: yield* countForeverSince(claims.read, now - dayMs),
         oldestOpenAt: yield* oldestOpen(claims.read)
       }
     }
@@ -46,13 +62,16 @@ export const healthOf = (
 /** How the hub is now, in a word. */
 export const statusNow = (
   services: HealthServices,
-  moment: Moment
-): Effect.Effect<Status, JournalUnavailable> => Effect.map(rowsAt(services, moment), worst)
+  moments: HealthMoments
+): Effect.Effect<Status, JournalUnavailable> => Effect.map(rowsAt(services, moments), worst)
 
-const rowsAt = (services: HealthServices, { read, now, isPast }: Moment) =>
-  Effect.map(healthRows(read, now), (recorded) =>
-    isPast ? recorded : [...recorded, ...raisedNow(services, now)]
-  )
+const rowsAt = (services: HealthServices, { health, registry, messages }: HealthMoments) =>
+  Effect.gen(function* () {
+    const { read, now, isPast } = health
+    const recorded = yield* healthRows(read, now)
+    const ofPeers = yield* peersHealth(registry.read, messages.read, now)
+    return [...recorded, ...ofPeers, ...(isPast ? [] : raisedNow(services, now))]
+  })
 
 /** What is true of this process now and in no event yet. */
 const raisedNow = ({ system, logOutage }: HealthServices, now: number): ReadonlyArray<StoredHealth> => {

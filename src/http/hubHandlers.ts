@@ -4,13 +4,14 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { PresenceIndex } from "../actors/presence/PresenceIndex.js"
 import type { Refused } from "../actors/Refused.js"
 import type { RunKind } from "../actors/run/runKind.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
-import { healthOf, statusNow } from "./healthOf.js"
+import { healthMoments, healthOf, statusNow } from "./healthOf.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
 import { statusOf } from "./statusOf.js"
@@ -20,6 +21,7 @@ export interface HubServices extends Clockwork {
   readonly claimKind: ClaimKind
   readonly runKind: RunKind
   readonly hubKind: HubKind
+  readonly presences: PresenceIndex
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly workspace: string
@@ -54,15 +56,15 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
       }),
     health: ({ urlParams: { at } }) =>
       Effect.gen(function* () {
-        const moment = yield* momentOf(services, "health", at)
+        const moments = yield* healthMoments(services, at)
         const claims = yield* momentOf(services, "claims", at)
         const { name: state, context } = hub()
-        return yield* healthOf(services, moment, claims, { state, bootId: context.bootId })
+        return yield* healthOf(services, moments, claims, { state, bootId: context.bootId })
       }).pipe(Effect.scoped),
     hub: () =>
       Effect.gen(function* () {
-        const moment = yield* momentOf(services, "health", undefined)
-        return statusOf(services, moment, yield* statusNow(services, moment))
+        const moments = yield* healthMoments(services, undefined)
+        return statusOf(services, moments.health, yield* statusNow(services, moments))
       }).pipe(Effect.scoped),
     stop: ({ payload, commandId }) =>
       Effect.map(

@@ -1,6 +1,8 @@
 /** Every reason for which a request is refused, with its HTTP status: one table for the whole protocol. */
 import { type ClaimReason, claimExplanations } from "../actors/claim/ClaimRefusal.js"
 import { type HubReason, hubExplanations } from "../actors/hub/HubRefusal.js"
+import { type PeerReason, peerExplanations } from "../actors/peer/PeerRefusal.js"
+import { type OwnPresenceReason, presenceExplanations } from "../actors/presence/PresenceRefusal.js"
 import {
   type Explanation,
   type Explanations,
@@ -38,6 +40,8 @@ export type AnyReason =
   | SystemReason
   | ClaimReason
   | HubReason
+  | PeerReason
+  | OwnPresenceReason
   | SenseReason
   | RunReason
   | WorkflowReason
@@ -109,6 +113,8 @@ const explanations: Explanations<AnyReason> = {
   NotAllowed: (reason) => accessExplanations[reason.need] ?? systemExplanations.NotAllowed(reason),
   ...claimExplanations,
   ...hubExplanations,
+  ...peerExplanations,
+  ...presenceExplanations,
   ...runExplanations,
   ...workflowExplanations,
   ...senseExplanations,
@@ -171,7 +177,29 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   Draining: 503,
   ReadOnly: 503,
   OutcomeUnknown: 503,
-  TooManyFollowers: 503
+  TooManyFollowers: 503,
+  UnknownPeer: 404,
+  NameReserved: 409,
+  CwdMissing: 409,
+  CwdTaken: 409,
+  CwdConflict: 409,
+  UnknownRuntime: 409,
+  NoCommand: 409,
+  RuntimeInUse: 409,
+  Removing: 409,
+  RefusedLive: 409,
+  UndeclaredRuntime: 409,
+  Stopped: 409,
+  CrashLoop: 409,
+  NothingToResume: 409,
+  UnknownSender: 403,
+  Self: 409,
+  QueueFull: 429,
+  BadAttachment: 400,
+  MessageIdReused: 409,
+  UnknownMessage: 404,
+  NotRecipient: 403,
+  NoSession: 403
 }
 
 /** A refusal of a reading route, or of a command that is malformed. */

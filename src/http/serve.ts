@@ -9,6 +9,7 @@ import { Cause, Effect, Option, ParseResult, Schema } from "effect"
 import type { Refused } from "../actors/Refused.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { UnknownEvent } from "../events/Upcasters.js"
+import { bearerOf } from "./Access.js"
 import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { parseJson } from "./json.js"
@@ -25,10 +26,25 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   readonly urlParams: HttpApiEndpoint.HttpApiEndpoint.UrlParams<Endpoint>
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
+  readonly credentials: Credentials
   /** A header, in lower case, that is sent once. */
   readonly header: (name: string) => string | undefined
 }
 
+/** What a request says of who sent it; nothing of it is proven yet. */
+export interface Credentials {
+  readonly bearer: string | undefined
+  /** From `X-IAPeer-Identity`. */
+  readonly identity: string | undefined
+}
+
+/** An answer with another status than its endpoint's usual one. */
+export class WithStatus<A> {
+  constructor(
+    readonly status: number,
+    readonly body: A
+  ) {}
+}
 /** An answer that is for people to read, where an endpoint has one beside its JSON. */
 export class PlainText {
   constructor(readonly text: string) {}
@@ -40,7 +56,12 @@ export type CallFailure = Refused<AnyReason> | JournalUnavailable | UnknownEvent
 export type Handlers = {
   readonly [Endpoint in Endpoints as Endpoint["name"]]: (
     call: Call<Endpoint>
-  ) => Effect.Effect<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint> | PlainText, CallFailure>
+  ) => Effect.Effect<
+    | HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>
+    | WithStatus<HttpApiEndpoint.HttpApiEndpoint.Success<Endpoint>>
+    | PlainText,
+    CallFailure
+  >
 }
 
 type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect<unknown, CallFailure>
@@ -96,10 +117,11 @@ export const makeApiServer = (
       return callOf(route, request, segments, query).pipe(
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
-          const status = route.statusOf(answer)
-          return answer instanceof PlainText
-            ? Effect.succeed({ status, body: answer })
-            : Effect.map(route.encode(answer), (body) => ({ status, body }))
+          const { status, body } =
+            answer instanceof WithStatus ? answer : new WithStatus(route.statusOf(answer), answer)
+          return body instanceof PlainText
+            ? Effect.succeed({ status, body: body as unknown })
+            : Effect.map(route.encode(body), (json) => ({ status, body: json }))
         }),
         Effect.matchCause({
           onSuccess: ({ status, body }) =>
@@ -191,8 +213,13 @@ const callOf = (
       const value = request.headers[name]
       return typeof value === "string" ? value : undefined
     }
-    return { path, urlParams, payload, commandId, header } as Call<never>
+    return { path, urlParams, payload, commandId, header, credentials: credentialsOf(request) } as Call<never>
   })
+
+export const credentialsOf = ({ headers }: IncomingMessage): Credentials => {
+  const identity = headers["x-iapeer-identity"]
+  return { bearer: bearerOf(headers), identity: typeof identity === "string" ? identity : undefined }
+}
 
 /** Decoded exactly once: an id may hold any character, also a percent sign or a slash. */
 const decodeSegment = (name: string, segment: string): Effect.Effect<string, Refused<AnyReason>> =>

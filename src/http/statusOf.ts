@@ -4,7 +4,7 @@ import type { Moment } from "./asOf.js"
 import type { HubServices } from "./hubHandlers.js"
 
 export const statusOf = (
-  { hub, workspace, logLevel, journal, system, claimKind, runKind, followers }: HubServices,
+  { hub, workspace, logLevel, journal, system, claimKind, runKind, presences, followers }: HubServices,
   { now, offset }: Moment,
   health: HubStatus["health"]
 ): HubStatus => {
@@ -33,6 +33,7 @@ export const statusOf = (
     counts: {
       claimsHeld: claimKind.index.count("held.active", "held.grace", "held.offered"),
       runsRunning: runKind.index.running().length,
+      peersLive: presences.live,
       followers: followers()
     },
     lastCommandAt: system.lastCommandAt(),

@@ -18,11 +18,13 @@ import type { Projector } from "../projections/Projector.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { Metrics } from "./metrics.js"
+import type { Postman } from "./Postman.js"
+import type { PeerParts } from "./peers.js"
 import type { Runs } from "./runs.js"
 import type { Senses } from "./Senses.js"
 import type { Sweeper } from "./Sweeper.js"
 
-export interface HubParts {
+export interface HubParts extends PeerParts {
   readonly settings: Settings
   readonly system: ActorSystem["Type"]
   readonly journal: Journal["Type"]
@@ -40,6 +42,7 @@ export interface HubParts {
   readonly serverKind: ServerKind
   readonly followers: Followers
   readonly sweeper: Sweeper
+  readonly postman: Postman
   readonly log: HubLog
   readonly metrics: Metrics
   /** The hub's own state as of its newest committed event. */

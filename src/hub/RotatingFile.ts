@@ -2,7 +2,18 @@
  * A text file that grows by whole lines and is moved aside before it grows too large: `.1` is the newest of the older ones. Written by
  * one process alone.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeSync
+} from "node:fs"
 import { dirname } from "node:path"
 
 export interface RotationLimits {
@@ -34,6 +45,23 @@ export class RotatingFile {
       text += `${line}\n`
     }
     this.#write(text)
+  }
+
+  /** Cuts a last line that was not written whole. */
+  cutTornTail(): void {
+    this.close()
+    const text = read(this.path)
+    const whole = text.lastIndexOf("\n") + 1
+    if (whole < text.length) truncateSync(this.path, Buffer.byteLength(text.slice(0, whole)))
+  }
+
+  /** The newest line that fits, from the file that is written backwards. */
+  findLast(fits: (line: string) => boolean): string | undefined {
+    for (let index = 0; index <= this.limits.maxFiles; index++) {
+      const found = read(this.#name(index)).split("\n").reverse().find(fits)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   close(): void {
@@ -69,11 +97,17 @@ export class RotatingFile {
   #rotate(): void {
     this.close()
     const { maxFiles } = this.limits
-    const name = (index: number) => (index === 0 ? this.path : `${this.path}.${index}`)
     // The oldest one is overwritten by the one before it; without older ones the file begins anew.
     if (maxFiles === 0) closeSync(openSync(this.path, "w", 0o600))
     for (let index = maxFiles - 1; index >= 0; index--) {
-      if (statSync(name(index), { throwIfNoEntry: false })) renameSync(name(index), name(index + 1))
+      if (statSync(this.#name(index), { throwIfNoEntry: false }))
+        renameSync(this.#name(index), this.#name(index + 1))
     }
   }
+
+  #name(index: number): string {
+    return index === 0 ? this.path : `${this.path}.${index}`
+  }
 }
+
+const read = (path: string): string => (existsSync(path) ? readFileSync(path, "utf8") : "")

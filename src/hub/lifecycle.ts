@@ -9,9 +9,13 @@ import type { HttpServer } from "../http/HttpServer.js"
 import { countByState, countMarks, leasedClaims, openClaims } from "../projections/claimQueries.js"
 import type { ReadRows } from "../projections/Projector.js"
 import { listServers } from "../projections/serverQueries.js"
+import { reapOrphans } from "../runtimes/reapOrphans.js"
 import { makeClockWatch } from "./clockWatch.js"
+import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
+import { lifecycleLog } from "./lifecycleLog.js"
 import { watch } from "./probes.js"
+import { seedPeers } from "./seedPeers.js"
 import { keepRegistered, unregister } from "./selfRegistration.js"
 
 const hubStream = makeStreamId("hub", "")
@@ -54,13 +58,17 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
 }
 
 /** Takes up what was under way: claims in memory, deadlines armed; nothing fires yet. */
-const recover = (
-  { system, claimKind, serverKind, projector, clock, senses, runs }: Boot,
-  call: InvocationCall
-) =>
+const recover = (parts: Boot, call: InvocationCall) =>
   Effect.gen(function* () {
+    const { system, claimKind, presenceKind, serverKind, projector, clock, sessionsRoot, senses, runs } =
+      parts
     const startedAt = clock.now()
     claimKind.index.seed(yield* readSeed(projector.read))
+    yield* seedPeers(projector.read, parts)
+    const open = new Set([...presenceKind.index.all()].map(({ sessionId }) => sessionId))
+    for (const { sessionId, pid } of yield* reapOrphans(sessionsRoot, (id) => open.has(id))) {
+      yield* Effect.logWarning(`ended process ${pid}: its session ${sessionId} is over`)
+    }
     serverKind.index.present = (yield* listServers(projector.read)).length
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     yield* senses.recover
@@ -111,12 +119,17 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* runs.serve
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
-    yield* sweeper.schedule
+    yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
+      concurrency: "unbounded",
+      discard: true
+    })
   }).pipe(Effect.scoped)
 
 /** Waits until nothing is under way but the hub itself. */
-const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
+const drain = (parts: Boot, call: InvocationCall): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { system, settings } = parts
+    if (settings["peers.on_stop"] === "end") yield* endSessions(parts)
     for (;;) {
       const others = system.running().filter(({ stream }) => stream !== hubStream)
       if (system.waiting() === 0 && others.length === 0) break
@@ -124,6 +137,22 @@ const drain = ({ system }: Boot, call: InvocationCall): Effect.Effect<void> =>
     }
     yield* Effect.ignore(call.send({ type: "CompleteDrain" }))
   })
+
+/** Parks every session: the next boot may go on with them. */
+const endSessions = ({ system, presenceKind }: Boot): Effect.Effect<void> =>
+  Effect.forEach(
+    [...presenceKind.index.all()].filter(({ sessionId }) => sessionId !== null),
+    ({ identity, sessionId }) =>
+      Effect.ignore(
+        system.send(
+          presenceKind,
+          identity,
+          { type: "EndSession", sessionId: sessionId ?? "", reason: "shutdown" },
+          { by: "hub" }
+        )
+      ),
+    { concurrency: "unbounded", discard: true }
+  )
 
 /** Ends what is left, then the sockets; the last thing that this boot does is to say so. */
 const close = (boot: Boot, call: InvocationCall): Effect.Effect<void> =>

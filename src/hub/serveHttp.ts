@@ -11,6 +11,10 @@ import { refuseServers, refuseStreams } from "../http/disabled.js"
 import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
+import { makeMcpRoute } from "../http/mcp.js"
+import { makeMessageHandlers } from "../http/messageHandlers.js"
+import { makePeerHandlers } from "../http/peerHandlers.js"
+import { makePresenceHandlers } from "../http/presenceHandlers.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
@@ -19,6 +23,8 @@ import { makeSessionRoutes } from "../http/sessionRoutes.js"
 import { makeStreamRoutes } from "../http/streamRoutes.js"
 import { histories } from "../replay/installed.js"
 import { toOutput } from "../runtimes/recordable.js"
+import { ulid } from "../runtimes/ulid.js"
+import { version } from "../version.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -31,6 +37,21 @@ export const makeHubServer = (
 ): Effect.Effect<HttpServer> => {
   const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
   const now = clock.now
+  const peerServices = {
+    system,
+    journal,
+    projector,
+    now,
+    peerKind: parts.peerKind,
+    presenceKind: parts.presenceKind,
+    peers: parts.peerKind.index,
+    presences: parts.presenceKind.index,
+    deathWindowMs: settings["peers.crash_loop.window"],
+    sessionOf: (token: string) => parts.sessions.requested(token, now()),
+    hubToken: token,
+    // Whoever must show the hub's token is not believed for a header.
+    acceptsHeader: settings["peers.identity_header"] === "loopback" && token === undefined
+  }
   const handlers = {
     ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now }),
     ...makeSenseHandlers({
@@ -55,12 +76,21 @@ export const makeHubServer = (
       runKind: parts.runKind,
       hubKind,
       hub,
+      presences: parts.presenceKind.index,
       workspace: settings.workspace,
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
+    }),
+    ...makePeerHandlers(peerServices),
+    ...makePresenceHandlers(peerServices),
+    ...makeMessageHandlers({
+      ...peerServices,
+      post: parts.postman.send,
+      keep: parts.attachments.keep,
+      mintId: Effect.suspend(() => ulid(now()))
     }),
     ...makeRunHandlers({
       system,
@@ -84,7 +114,8 @@ export const makeHubServer = (
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
-      token
+      token,
+      isSession: (given) => parts.sessions.withToken(given) !== undefined
     }),
     api: makeApiServer(api, handlers, {
       maxBodyBytes: Math.min(maxCommandBytes, settings["http.max_body"]),
@@ -100,6 +131,14 @@ export const makeHubServer = (
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
+      onDefect
+    }),
+    mcp: makeMcpRoute({
+      callers: peerServices,
+      handlers,
+      version,
+      offered: settings["mcp.tools"],
+      maxBodyBytes: maxDepositBytes,
       onDefect
     }),
     blobs: makeBlobRoutes(parts.blobs, settings["http.max_body"]),

@@ -47,6 +47,8 @@ import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
 import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
 import { type Metrics, makeMetrics } from "./metrics.js"
+import { makePostman } from "./Postman.js"
+import { makePeers } from "./peers.js"
 import { prepareStateDir, tokenFor } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
@@ -156,6 +158,7 @@ export const startHub = (
       now: () => theBoot().clock.now(),
       listensSince: () => theBoot().system.floorAt()
     })
+    const peers = makePeers(settings, theBoot)
     let runs: Runs | undefined
     const theRuns = (): Runs => runs as Runs
     const runKinds = makeRunKinds(
@@ -177,7 +180,16 @@ export const startHub = (
 
     const path = journalPath(stateDir)
     const services = yield* openServices(path, writer(path), metrics, {
-      kinds: [hubKind, claimKind, senseKind, workflowKind, runKind, serverKind],
+      kinds: [
+        hubKind,
+        claimKind,
+        senseKind,
+        workflowKind,
+        runKind,
+        peers.peerKind,
+        peers.presenceKind,
+        serverKind
+      ],
       unheld: hubKind,
       gate: makeGate(hubKind),
       onCommitted: (changes) => {
@@ -252,6 +264,7 @@ export const startHub = (
     })
     const parts: HubParts = {
       ...services,
+      ...peers,
       settings,
       senseKind,
       senses,
@@ -267,6 +280,7 @@ export const startHub = (
       metrics,
       log,
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
+      postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
       onDefect: (error) =>

@@ -497,6 +497,17 @@ describe("Deadlines", () => {
     }
   )
 
+  it.scoped("gives no grace to what is armed after the restart", () => {
+    const graceful = makeJobKind({ graceMs: 60_000 })
+    return Effect.gen(function* () {
+      const system = yield* boot({ kinds: [graceful] })
+      yield* system.send(graceful, "a", { type: "Start", n: 1, delayMs: 3_000 }, { by: "t" })
+      yield* system.send(graceful, "a", { type: "Finish" }, { by: "t" })
+      yield* seconds(3, TestClock.adjust)
+      expect((yield* events).at(-1)).toMatchObject({ type: "JobTimedOut", data: { lateMs: 0 } })
+    }).pipe(Effect.provide(memoryJournalFor([graceful])))
+  })
+
   withSystem(
     "serves callers between thousands of deadlines that are due at once, and fires none twice",
     (system) =>

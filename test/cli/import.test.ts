@@ -69,6 +69,8 @@ describe("journal import", () => {
           "workflows",
           "workflow_runs",
           "thread_rounds",
+          "registry",
+          "messages",
           "servers"
         ],
         differingRows: 0

@@ -7,12 +7,12 @@ import { statuses } from "../../src/http/refusals.js"
 const page = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8")
 
 /** The request cells of the page's tables: `GET /claims`; a cell may name a sibling by its last word. */
-const named = [...page.matchAll(/^\| `(GET|POST) ([^`[]+)[^`]*`(?:, `\.\.\.\/(\w+)`)?/gm)].flatMap(
-  ([, method, path = "", sibling]) => [
-    `${method} ${path}`,
-    ...(sibling === undefined ? [] : [`${method} ${path.replace(/\w+$/, sibling)}`])
-  ]
-)
+const named = [
+  ...page.matchAll(/^\| `(GET|POST|PATCH|DELETE) ([^`[]+)[^`]*`(?:, `\.\.\.\/(\w+)`)?/gm)
+].flatMap(([, method, path = "", sibling]) => [
+  `${method} ${path}`,
+  ...(sibling === undefined ? [] : [`${method} ${path.replace(/\w+$/, sibling)}`])
+])
 
 describe("docs/protocol.md", () => {
   it("names every route of the typed protocol, and no other", () => {
@@ -31,7 +31,9 @@ describe("docs/protocol.md", () => {
       "/healthz",
       "/livez",
       "/readyz",
-      "/metrics"
+      "/metrics",
+      "/peers/:personality/events",
+      "/mcp"
     ]
     // The journal has a section of its own instead of a row.
     expect(page).toContain("`GET /journal?after=")

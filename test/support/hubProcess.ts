@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { Effect, type Scope } from "effect"
+import { cleanEnvironment } from "./cleanEnvironment.js"
 
 /** The package's folder, seen from the sources as well as from what they are built to. */
 export const packageRoot = ((): string => {
@@ -74,7 +75,7 @@ export const spawnHub = (
     spawn(
       process.execPath,
       [join(packageRoot, "dist/bin/mound.js"), "dev", "--workspace", workspace, "--port", "0", ...flags],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } }
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment, ...environment } }
     )
   )
 
@@ -86,6 +87,17 @@ export const hubProcess = (
   Effect.acquireRelease(
     Effect.sync(() => spawnHub(workspace, options)),
     (hub) => Effect.promise(() => hub.kill())
+  )
+
+export interface RunningHub {
+  readonly url: string
+  readonly kill: Effect.Effect<Exited>
+}
+
+/** A hub process that is ready: where it listens, and its sudden end. */
+export const readyHub = (workspace: string): Effect.Effect<RunningHub, never, Scope.Scope> =>
+  Effect.flatMap(hubProcess(workspace), (hub) =>
+    Effect.promise(async () => ({ url: await hub.url(), kill: Effect.promise(() => hub.kill()) }))
   )
 
 /** A folder for a workspace; the caller removes it. */

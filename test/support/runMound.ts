@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
+import { cleanEnvironment } from "./cleanEnvironment.js"
 
 export interface Ran {
   readonly code: number | null
@@ -20,6 +21,7 @@ export const runMound = (
   args: ReadonlyArray<string>,
   options: {
     readonly binary?: "mound" | "journal"
+    readonly cwd?: string
     readonly environment?: { readonly [name: string]: string }
     readonly onSpawn?: (kill: (signal: NodeJS.Signals) => void) => void
   } = {}
@@ -27,7 +29,8 @@ export const runMound = (
   Effect.async((resume) => {
     const child = spawn(process.execPath, [binary(options.binary ?? "mound"), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", ...options.environment }
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      env: { ...cleanEnvironment, NO_COLOR: "1", ...options.environment }
     })
     options.onSpawn?.((signal) => child.kill(signal))
     let stdout = ""

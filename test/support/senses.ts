@@ -37,7 +37,10 @@ export const playGroups = (
   const isUp = Effect.unsafeMakeLatch(false)
   let forks = 0
   const tell = (sense: string, command: SenseCommand) =>
-    Effect.suspend(() => Effect.ignore(members.get(sense)?.send(command) ?? Effect.void))
+    Effect.suspend(() => {
+      const call = members.get(sense)
+      return call ? Effect.ignore(call.send(command)) : Effect.void
+    })
   const load = (sense: string) =>
     Effect.suspend(() => {
       forks += 1

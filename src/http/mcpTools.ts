@@ -1,0 +1,192 @@
+/**
+ * What an agent can do by the Model Context Protocol: the commands of the other routes under the names that agents know, with the same
+ * refusals (contracts: peers 5). Each costs an agent some of its context, so a hub can be told which to offer.
+ */
+import { Effect, Schema } from "effect"
+import { formatIdentity, Personality, parseIdentity, RuntimeName } from "../actors/peer/Identity.js"
+import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
+import { Offset } from "../events/Event.js"
+import type { Caller } from "./callerOf.js"
+import { AttachmentPaths, type PeerRow, type PresenceRow } from "./peersApi.js"
+import { type CallFailure, type Credentials, type Handlers, type PlainText, WithStatus } from "./serve.js"
+
+export interface ToolCall {
+  readonly caller: Required<Caller> & { readonly identity: NonNullable<Caller["identity"]> }
+  readonly credentials: Credentials
+}
+
+export interface Tool {
+  readonly name: string
+  readonly description: string
+  readonly arguments: Schema.Schema.AnyNoContext
+  readonly call: (handlers: Handlers, call: ToolCall, given: never) => Effect.Effect<ToolAnswer, CallFailure>
+}
+
+/** A JSON object; `isError` for what was refused or came to nothing. */
+export interface ToolAnswer {
+  readonly isError?: boolean
+  readonly text?: string
+  readonly value: { readonly [key: string]: unknown }
+}
+
+/** How long a message's evidence is waited for: old clients expect an answer by then. */
+const evidenceMs = 10_000
+
+const tool = <Fields extends Schema.Struct.Fields>(
+  name: string,
+  description: string,
+  fields: Fields,
+  call: (
+    handlers: Handlers,
+    call: ToolCall,
+    given: Schema.Struct<Fields>["Type"]
+  ) => Effect.Effect<ToolAnswer, CallFailure>
+): Tool => ({ name, description, arguments: Schema.Struct(fields) as never, call: call as Tool["call"] })
+
+/** None of these routes answers with plain text. */
+const bodyOf = <A>(answer: A | WithStatus<A> | PlainText): A =>
+  (answer instanceof WithStatus ? answer.body : answer) as A
+const answered = (value: object): ToolAnswer => ({ value: value as ToolAnswer["value"] })
+/** What every route's call holds besides its own. */
+const nothing = {} as never
+const bare = {
+  path: nothing,
+  urlParams: nothing,
+  payload: nothing,
+  commandId: undefined,
+  header: () => undefined
+}
+
+const sendToPeer = tool(
+  "send_to_peer",
+  "Send a message to another agent. A sleeping one wakes for it.",
+  {
+    personality: Personality,
+    message: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxBody)),
+    runtime: Schema.optional(RuntimeName),
+    topic: Schema.optional(Topic),
+    attachments: Schema.optional(AttachmentPaths)
+  },
+  (handlers, { credentials }, { personality, message, runtime, topic, attachments }) =>
+    Effect.map(
+      handlers.sendMessage({
+        ...bare,
+        credentials,
+        urlParams: { wait: evidenceMs },
+        payload: { to: personality, body: message, runtime, topic, attachments }
+      }),
+      (answer): ToolAnswer => {
+        const { messageId, state, to, woke, sentAt, queueDepth, reason } = bodyOf(answer)
+        const value = { ok: true, delivered_to: parseIdentity(to), woke, ts: sentAt, messageId, state }
+        if (state === "failed" || state === "unconfirmed") {
+          const why = reason === undefined ? "" : `: ${reason}`
+          const text =
+            state === "failed"
+              ? `the message ${messageId} was not delivered to ${to}${why}`
+              : `the message ${messageId} may have been seen by ${to}: there is no evidence`
+          return { isError: true, text, value: { ...value, ok: false } }
+        }
+        return answered(
+          state === "confirmed" ? value : { ...value, queued: true, queuedBy: "hub", queueDepth }
+        )
+      }
+    )
+)
+
+const listPeers = tool(
+  "list_peers",
+  "Who there is to talk to, and how they are.",
+  {},
+  (handlers, { credentials }) =>
+    Effect.gen(function* () {
+      const rows: Array<PeerRow | PresenceRow> = []
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const urlParams = { limit: 1_000, ...(cursor !== undefined && { cursor }) }
+        const page = bodyOf(yield* handlers.registry({ ...bare, credentials, urlParams }))
+        rows.push(...page.rows)
+        cursor = page.next
+      }
+      const statuses = new Map(
+        rows.flatMap((row) => (row.kind === "presence" ? [[row.identity, row.status]] : []))
+      )
+      const peers = rows.flatMap((row) =>
+        row.kind === "peer"
+          ? [
+              {
+                personality: row.personality,
+                runtime: row.defaultRuntime,
+                runtimes: row.runtimes,
+                description: row.description,
+                intelligence: row.intelligence,
+                status:
+                  statuses.get(
+                    formatIdentity({ runtime: row.defaultRuntime, personality: row.personality })
+                  ) ?? "asleep"
+              }
+            ]
+          : []
+      )
+      return answered({ peers })
+    })
+)
+
+const deposit = tool(
+  "deposit",
+  "Leave a mark for work that somebody should take.",
+  {
+    id: Schema.String,
+    stanceTarget: Schema.String,
+    baseIntensity: Schema.Number,
+    decayRate: Schema.optional(Schema.Number),
+    payload: Schema.optional(Schema.Unknown)
+  },
+  (handlers, { credentials }, { decayRate = 0, ...record }) =>
+    Effect.map(
+      handlers.deposit({ ...bare, credentials, payload: { record: { ...record, decayRate } as never } }),
+      (answer) => answered(bodyOf(answer))
+    )
+)
+
+/** Whoever holds a claim is an agent in one of its sessions. */
+const holderOf = ({ caller: { identity, sessionId } }: ToolCall) => ({
+  peer: formatIdentity(identity),
+  ...(sessionId !== undefined && { instance: sessionId })
+})
+
+const claimNext = tool(
+  "claim_next",
+  "Take the strongest open mark. You alone hold it until its lease ends: renew it while you work.",
+  {
+    stances: Schema.optional(Schema.Array(Schema.String)),
+    ttlMs: Schema.optional(Schema.Int.pipe(Schema.between(1_000, 86_400_000)))
+  },
+  (handlers, call, given) =>
+    Effect.map(
+      handlers.claimNext({
+        ...bare,
+        credentials: call.credentials,
+        payload: { ...holderOf(call), ...given }
+      }),
+      (answer) => answered(bodyOf(answer))
+    )
+)
+
+const held = { id: Schema.String, token: Offset }
+
+const renew = tool("renew", "Keep a claim that you hold.", held, (handlers, { credentials }, { id, token }) =>
+  Effect.map(handlers.renew({ ...bare, credentials, path: { id }, payload: { token } }), (answer) =>
+    answered(bodyOf(answer))
+  )
+)
+
+const complete = tool(
+  "complete",
+  "Finish the work of a claim that you hold, for good.",
+  { ...held, summary: Schema.optional(Schema.String), result: Schema.optional(Schema.Unknown) },
+  (handlers, { credentials }, { id, ...payload }) =>
+    Effect.map(handlers.complete({ ...bare, credentials, path: { id }, payload }), (answer) =>
+      answered(bodyOf(answer))
+    )
+)
+
+export const mcpTools: ReadonlyArray<Tool> = [sendToPeer, listPeers, deposit, claimNext, renew, complete]

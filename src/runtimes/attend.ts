@@ -1,0 +1,151 @@
+/**
+ * All of `live`: watches a session's process and output. What the session says becomes commands, its activity is noted, its end is
+ * reported (contracts: peers 3.4).
+ */
+import { Effect } from "effect"
+import type { InvocationCall } from "../actors/ActorKind.js"
+import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
+import type { Session } from "../actors/presence/PresenceContext.js"
+import type { SessionInput } from "../actors/presence/presenceMachine.js"
+import { idOf } from "../events/Event.js"
+import { parseControlLine } from "./controlLine.js"
+import { identityOf } from "./identityOf.js"
+import { refusedLine } from "./messageLine.js"
+import { type OutputLine, OutputReader } from "./OutputReader.js"
+import type { PeerWorld } from "./PeerWorld.js"
+import { endOf, writeLine } from "./ProcessHost.js"
+import { reportEnd } from "./reportEnd.js"
+import { SessionFolder } from "./SessionFolder.js"
+import { watchFolder } from "./watchFolder.js"
+
+/** Control lines handled at a time; they begin in their order. */
+const linesAtOnce = 16
+
+export const makeAttend =
+  (world: PeerWorld) =>
+  (call: InvocationCall): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const { session } = call.invocation.input as SessionInput
+      const folder = new SessionFolder(world.sessionsRoot, session.id)
+      const memory = world.sessions.of(session.id)
+      if (folder.exists) world.sessions.token(folder)
+      const watch = yield* watchFolder(folder.path)
+      memory.onChange(watch.nudge)
+      let reader = new OutputReader(folder.file("out"), session.outputOffset)
+      const noteActivity = makeActivityNote(world, call, session)
+      // Only what has been heard is moved aside. The beginning of a line is kept for its end, unless that is long in coming.
+      const isToCut = () => {
+        const { size } = folder.output()
+        if (size <= world.outputMax) return false
+        return size === (size > 2 * world.outputMax ? reader.readTo : reader.offset)
+      }
+      for (let isFirst = true; ; isFirst = false) {
+        // Looked at before its output is read, so that its last words are heard before its end is told.
+        const exit = endOf(folder, memory, session.process ?? undefined)
+        const wasActive = yield* hear(world, call, session, folder, reader)
+        if (wasActive && !isFirst) yield* noteActivity("output")
+        if (exit) {
+          const detectedBy = isFirst && !memory.isOwn ? "reconcile" : "exit"
+          return yield* reportEnd(world, call, folder, exit, detectedBy, session.process?.pid)
+        }
+        if (isToCut() && world.isQuiet(idOf(call.stream))) {
+          yield* recordCut(call, session)
+          yield* hear(world, call, session, folder, reader)
+          if (isToCut()) {
+            folder.cutOutput()
+            reader = new OutputReader(folder.file("out"), 0)
+          }
+        }
+        yield* watch.changed
+      }
+    }).pipe(Effect.scoped)
+
+/** First the record, then the cut: a hub that is killed in between reads its output again, which is harmless. */
+const recordCut = (call: InvocationCall, { id, activeAt }: Session): Effect.Effect<void> => {
+  const cut: PresenceCommand = {
+    type: "ReportActivity",
+    sessionId: id,
+    kind: "output-cut",
+    activeAt,
+    outputOffset: 0
+  }
+  return Effect.asVoid(Effect.orDie(call.send(cut)))
+}
+
+/** Reads what is there and does what it says. True when there was anything. */
+const hear = (
+  world: PeerWorld,
+  call: InvocationCall,
+  session: Session,
+  folder: SessionFolder,
+  reader: OutputReader
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    let wasActive = false
+    for (let hasMore = true; hasMore; ) {
+      const page = reader.read()
+      hasMore = page.hasMore
+      wasActive ||= page.lines.length > 0
+      yield* Effect.forEach(page.lines, (line) => obey(world, call, session, folder, line), {
+        concurrency: linesAtOnce,
+        discard: true
+      })
+      if (hasMore) yield* Effect.yieldNow()
+    }
+    return wasActive
+  })
+
+/** A line that is none of ours, or that asks for what is so already, changes nothing. */
+const obey = (
+  world: PeerWorld,
+  call: InvocationCall,
+  session: Session,
+  folder: SessionFolder,
+  { text, end }: OutputLine
+): Effect.Effect<void> => {
+  const line = parseControlLine(text)
+  switch (line?.mound) {
+    case "ack": {
+      const { messageId } = line
+      const confirm: PresenceCommand = {
+        type: "ConfirmDelivery",
+        messageId,
+        evidence: "ack",
+        outputOffset: end
+      }
+      return Effect.ignore(call.send(confirm))
+    }
+    case "activity": {
+      const activity: PresenceCommand = {
+        type: "ReportActivity",
+        sessionId: session.id,
+        kind: "control",
+        activeAt: world.now()
+      }
+      return Effect.ignore(call.send(activity))
+    }
+    case "send": {
+      const { messageId } = line
+      return Effect.flatMap(world.send(identityOf(call.stream), line), (refused) =>
+        refused === undefined
+          ? Effect.void
+          : writeLine(folder, world.sessions.of(session.id), refusedLine(messageId, refused))
+      )
+    }
+    default:
+      return Effect.void
+  }
+}
+
+/** Notes activity at most once per third of the idle time: "still alive" is hardly ever news. */
+const makeActivityNote = (world: PeerWorld, call: InvocationCall, { id, idleMs, activeAt }: Session) => {
+  let notedAt = activeAt
+  return (kind: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const now = world.now()
+      if (idleMs === null || now - notedAt < idleMs / 3) return Effect.void
+      notedAt = now
+      const activity: PresenceCommand = { type: "ReportActivity", sessionId: id, kind, activeAt: now }
+      return Effect.ignore(call.send(activity))
+    })
+}
