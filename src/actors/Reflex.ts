@@ -2,10 +2,10 @@
  * Rules from events to commands: a follower of the journal with a durable cursor. A command's id is `<reflex>:<offset>:<target>`, so it
  * may be delivered twice, after a crash, and is done once. A refusal that passes is waited for; any other is final.
  */
-import { Clock, Effect, Stream } from "effect"
+import { Array as Arr, Clock, Effect } from "effect"
 import type { Cursor } from "../events/Cursor.js"
 import type { Offset, RecordedEvent } from "../events/Event.js"
-import { follow, type Journal, type JournalUnavailable } from "../events/Journal.js"
+import { forEachPage, type Journal, type JournalUnavailable } from "../events/Journal.js"
 import type { ActorKind, CommandShape } from "./ActorKind.js"
 import { type ActorSystem, passes } from "./ActorSystem.js"
 import type { Refused } from "./Refused.js"
@@ -40,6 +40,8 @@ export interface ReflexServices {
 const againMs = 1_000
 /** The cursor is moved so often at most: saving it waits for the disk. After a crash what came since is done again, in vain. */
 const saveMs = 1_000
+/** So many events that were none of its own make it worth moving too: a restart would look at them again. */
+const passedOver = 10_000
 
 /** Runs for ever, from where the cursor stands. */
 export const runReflex = (
@@ -50,22 +52,38 @@ export const runReflex = (
     const head = yield* journal.head
     // A journal that was restored may end before the cursor.
     let done = Math.min(cursor.read(), head.offset) as Offset
-    let savedAt = Number.NEGATIVE_INFINITY
+    let saved = { offset: done, at: Number.NEGATIVE_INFINITY }
+    let isWorthSaving = false
     // A disk that takes nothing costs repeats after a restart.
     const save = Effect.ignore(Effect.try(() => cursor.save(done)))
-    yield* Stream.runForEach(follow(journal, done), (event) =>
+    const saveIfDue = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      if (now - saved.at < saveMs) return
+      saved = { offset: done, at: now }
+      isWorthSaving = false
+      yield* save
+    })
+    const answer = (event: RecordedEvent) =>
       Effect.gen(function* () {
-        const ruled = reflex.on.has(event.type) ? reflex.rule(event) : []
+        const ruled = reflex.rule(event)
         const commands = Effect.isEffect(ruled) ? yield* ruled : ruled
         yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command), {
           concurrency: "unbounded",
           discard: true
         })
-        done = event.offset
-        const now = yield* Clock.currentTimeMillis
-        if (now - savedAt < saveMs) return
-        savedAt = now
-        yield* save
+      })
+    yield* forEachPage(journal, done, (page) =>
+      Effect.gen(function* () {
+        const answered = page.filter(({ type }) => reflex.on.has(type))
+        // What follows from one actor's events follows in their order; those of several share their commits.
+        const byActor = Object.values(Arr.groupBy(answered, ({ stream }) => stream))
+        yield* Effect.forEach(byActor, (events) => Effect.forEach(events, answer, { discard: true }), {
+          concurrency: "unbounded",
+          discard: true
+        })
+        done = page.at(-1)?.offset ?? done
+        isWorthSaving ||= answered.length > 0 || done - saved.offset >= passedOver
+        if (isWorthSaving) yield* saveIfDue
       })
     ).pipe(Effect.ensuring(save))
   })

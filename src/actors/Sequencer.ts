@@ -7,7 +7,7 @@
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type { RecordedEvent } from "../events/Event.js"
 import { ioTurn } from "../events/ioTurn.js"
-import { JournalUnavailable } from "../events/Journal.js"
+import { JournalUnavailable, type VersionConflict } from "../events/Journal.js"
 import type { CommandQueue, Envelope } from "./CommandQueue.js"
 import { type Reason, Refused, type SystemReason } from "./Refused.js"
 import type { Change, Turn } from "./Turn.js"
@@ -35,8 +35,9 @@ export interface SequencerOptions extends TurnDeciderOptions {
 const maxTurn = 512
 /** Commands that a first half has at least: fewer are not worth a commit of their own. */
 const leastHalf = 16
-/** A disk that takes longer for a commit is better served by one large commit than by two in turn. */
+/** A disk that takes longer for a commit, and for each event in it, is better served by one large commit than by two in turn. */
 const quickCommitMs = 4
+const quickEventMs = 0.1
 /** Between two looks at a store that failed, and between two attempts at writing again. */
 const retryMs = 250
 const resumeMs = 1_000
@@ -44,16 +45,23 @@ const resumeMs = 1_000
 const inDoubtMs = 10_000
 const passivateEveryMs = 1_000
 
+/** A turn on its way to the disk. */
+interface Committing {
+  readonly turn: Turn
+  readonly fiber: Fiber.RuntimeFiber<ReadonlyArray<RecordedEvent>, VersionConflict | JournalUnavailable>
+  readonly since: number
+}
+
 export class Sequencer {
   #outage: Outage | undefined
   /** The turn that is being committed, and the one that is decided on top of it. */
-  #committing: Turn | undefined
+  #committing: Committing | undefined
   #decided: Turn | undefined
   readonly #waitingRoom = new WaitingRoom()
   readonly #decider: TurnDecider
   #passivatedAt = 0
-  /** How long the newest commit took. */
-  #commitMs = 0
+  /** As the newest commit had it. */
+  #isDiskQuick = true
 
   constructor(private readonly options: SequencerOptions) {
     this.#decider = new TurnDecider(options, this.#waitingRoom)
@@ -88,7 +96,8 @@ export class Sequencer {
   /** Decides and commits, turn after turn, for ever. */
   readonly run: Effect.Effect<never> = Effect.forever(
     Effect.suspend((): Effect.Effect<void> => {
-      if (this.#decided) return this.#commitAndDecide(this.#decided)
+      if (this.#committing) return this.#settle(this.#committing)
+      if (this.#decided) return this.#beginCommit(this.#decided)
       return this.#outage ? this.#tryToResume(this.#outage) : this.#decideMore
     })
   )
@@ -114,7 +123,7 @@ export class Sequencer {
    */
   get #share(): number {
     const room = maxTurn - (this.#decided?.size ?? 0)
-    const rests = this.#committing === undefined && this.#commitMs < quickCommitMs
+    const rests = this.#committing === undefined && this.#isDiskQuick
     return rests ? Math.min(room, Math.max(leastHalf, this.options.queue.waiting >> 1)) : room
   }
 
@@ -127,21 +136,32 @@ export class Sequencer {
     Effect.zipRight(ioTurn)
   )
 
-  /** Commits a turn, and meanwhile decides whatever comes into the next one. */
-  #commitAndDecide(turn: Turn): Effect.Effect<void> {
+  /** Sends a turn to the disk. */
+  #beginCommit(turn: Turn): Effect.Effect<void> {
+    this.#decided = undefined
+    const since = this.options.now()
+    return Effect.map(Effect.fork(this.#append(turn)), (fiber) => {
+      this.#committing = { turn, fiber, since }
+    })
+  }
+
+  /**
+   * Waits until a turn is committed, and meanwhile decides whatever comes into the next one. That one is sent to the disk before this
+   * one's answers go out: those who get them are busy for a while, and the writer need not wait for them.
+   */
+  #settle({ turn, fiber, since }: Committing): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      this.#decided = undefined
-      this.#committing = turn
       const deciding = yield* Effect.fork(Effect.forever(this.#decideMore))
-      const startedAt = this.options.now()
-      const exit = yield* Effect.exit(this.#append(turn))
-      this.#commitMs = this.options.now() - startedAt
-      if (Exit.isSuccess(exit)) this.#publish(turn, exit.value)
+      const exit = yield* Fiber.await(fiber)
       yield* Fiber.interrupt(deciding)
-      // What was being decided just then may have met repeats of this turn's commands.
-      if (Exit.isSuccess(exit)) turn.publish(exit.value, this.options.onRefused)
-      else yield* this.#settleFailure(turn, exit.cause)
+      const quickMs = quickCommitMs + quickEventMs * turn.events.length
+      this.#isDiskQuick = this.options.now() - since < quickMs
       this.#committing = undefined
+      if (Exit.isFailure(exit)) yield* this.#settleFailure(turn, exit.cause)
+      else {
+        if (this.#decided) yield* this.#beginCommit(this.#decided)
+        this.#publish(turn, exit.value)
+      }
       yield* this.options.actors.saveSnapshots
       this.#passivate()
     })
@@ -165,7 +185,7 @@ export class Sequencer {
 
   /** Decides commands into a turn, a new one or one under way; undefined when the store could not be read, and everybody has been told so. */
   #decide(envelopes: ReadonlyArray<Envelope>, underWay?: Turn): Effect.Effect<Turn | undefined> {
-    const turn = Effect.suspend(() => this.#decider.decide(envelopes, this.#committing, underWay))
+    const turn = Effect.suspend(() => this.#decider.decide(envelopes, this.#committing?.turn, underWay))
     return Effect.catchAll(turn, (unavailable) =>
       Effect.sync(() => {
         this.#beginOutage(unavailable)
@@ -206,7 +226,6 @@ export class Sequencer {
   #turnAlone(envelope: Envelope): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       if (this.#outage) return this.#refuse(envelope, readOnly(this.#outage))
-      this.#committing = undefined
       const turn = yield* this.#decide([envelope])
       if (!turn) return
       const exit = yield* Effect.exit(this.#append(turn))
@@ -287,7 +306,8 @@ export class Sequencer {
     const { actors, now } = this.options
     if (now() - this.#passivatedAt < passivateEveryMs) return
     this.#passivatedAt = now()
-    actors.passivate(this.#passivatedAt, (stream) => this.#decided?.moves(stream) === true)
+    const turns = [this.#committing?.turn, this.#decided]
+    actors.passivate(this.#passivatedAt, (stream) => turns.some((turn) => turn?.moves(stream)))
   }
 }
 

@@ -56,7 +56,15 @@ export class TurnDecider {
         yield* actors.ensure(addresses(envelopes), now())
         for (const envelope of envelopes) {
           const first = repeats.get(envelope.commandId)
-          yield* first ? this.#repeat(turn, envelope, first) : this.#decide(turn, envelope, committing)
+          if (first) yield* this.#repeat(turn, envelope, first)
+          else {
+            let needed = this.#decide(turn, envelope, committing)
+            // Actors that turn out to be needed are loaded on the way.
+            while (needed) {
+              yield* actors.ensure(needed, now())
+              needed = this.#decide(turn, envelope, committing)
+            }
+          }
         }
       })
       yield* Effect.tapError(decideAll, () => Effect.sync(() => turn.putBack()))
@@ -95,20 +103,13 @@ export class TurnDecider {
     )
   }
 
-  /** Decides one command in its turn; actors that turn out to be needed are loaded on the way. */
-  #decide(
-    turn: Turn,
-    envelope: Envelope,
-    committing: Turn | undefined
-  ): Effect.Effect<void, JournalUnavailable> {
-    const { actors, now } = this.options
+  /** Decides one command in its turn, or says which actors must be loaded before it can be. */
+  #decide(turn: Turn, envelope: Envelope, committing: Turn | undefined): ReadonlyArray<StreamId> | undefined {
+    const { now } = this.options
     const decided = this.#decideNow(turn, envelope, committing)
     switch (decided?._tag) {
       case "Need":
-        return Effect.zipRight(
-          actors.ensure(decided.streams, now()),
-          Effect.suspend(() => this.#decide(turn, envelope, committing))
-        )
+        return decided.streams
       case "Accept":
         turn.accept(envelope, decided.steps, decided.state)
         break
@@ -122,7 +123,7 @@ export class TurnDecider {
         if (now() < envelope.waitUntil) this.waitingRoom.admit({ envelope, reason: decided.reason })
         else turn.refuse(envelope, decided.reason)
     }
-    return Effect.void
+    return undefined
   }
 
   /** Undefined when there is nothing to decide: the sender is gone, or the command repeats one that is on its way. */

@@ -104,9 +104,11 @@ export const makeFold = (source: Machine): Fold => {
     }),
     apply: (state, event) => {
       const machineEvent = { ...event.data, type: event.type, offset: event.offset, at: event.at }
-      if (!state.snapshot.can(machineEvent)) return undefined
       actions.length = 0
       const snapshot = machine.transition(state.snapshot, machineEvent, scope)
+      // Asking first would select the transition twice; only one that changes nothing looks like one that there is not.
+      const isSame = snapshot === state.snapshot && actions.length === 0
+      if (isSame && !snapshot.can(machineEvent)) return undefined
       const entered = snapshot.value !== state.snapshot.value
       return {
         stream: state.stream,

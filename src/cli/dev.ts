@@ -1,7 +1,8 @@
 /** `mound dev`: the hub in the foreground; prints its url, then one line an event (contracts: hub 3.4). */
 import { Command, Options } from "@effect/cli"
-import { Effect, type Scope, Stream } from "effect"
-import { follow } from "../events/Journal.js"
+import { Effect, type Scope } from "effect"
+import type { RecordedEvent } from "../events/Event.js"
+import { forEachPage } from "../events/Journal.js"
 import type { HubHandle } from "../hub/startHub.js"
 import { json, workspace } from "./common.js"
 import { eventLine } from "./eventLine.js"
@@ -30,8 +31,8 @@ const printEvents = (
   const { journal } = parts
   // Nobody reads any more: that is no reason to end a hub that others use.
   process.stdout.on("error", () => {})
-  const line = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
-  return Stream.runForEach(follow(journal, before), (event) =>
-    line(asJson ? event.json : eventLine(event))
+  const lineOf = (event: RecordedEvent) => `${asJson ? event.json : eventLine(event)}\n`
+  return forEachPage(journal, before, (page) =>
+    Effect.sync(() => process.stdout.write(page.map(lineOf).join("")))
   ).pipe(Effect.ignore, Effect.forkScoped, Effect.asVoid)
 }

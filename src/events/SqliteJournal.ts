@@ -30,6 +30,8 @@ const make = Effect.gen(function* () {
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   const waiting: Array<Waiting> = []
   let isCommitting = false
+  /** More than one caller's events were in the newest group, or may be in the first. */
+  let isShared = true
   /** Undefined while in doubt: after a failed commit only the store knows. */
   let head: Head | undefined = yield* writer.head
   const journalId = yield* EventRows.journalId(store)
@@ -73,12 +75,16 @@ const make = Effect.gen(function* () {
       Effect.uninterruptible
     )
 
-  /** Group after group, until nobody waits. Whoever is about to append has a turn first, also when the writer never waits. */
+  /**
+   * Group after group, until nobody waits. Where several append at a time whoever is about to has a turn first; one that appends alone
+   * is not kept waiting for company.
+   */
   const commitAll = Effect.gen(function* () {
-    yield* Effect.yieldNow()
     while (waiting.length > 0) {
-      yield* commit(takeGroup(waiting))
-      yield* Effect.yieldNow()
+      if (isShared) yield* Effect.yieldNow()
+      const group = takeGroup(waiting)
+      isShared = group.length > 1
+      yield* commit(group)
     }
     isCommitting = false
   })

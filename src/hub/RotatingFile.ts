@@ -35,14 +35,17 @@ export class RotatingFile {
   /** Appends lines, each given without its line feed. Throws what the file system says; lines before the failure are written. */
   append(lines: ReadonlyArray<string>): void {
     let text = ""
+    let size = this.#size()
     for (const line of lines) {
       const bytes = Buffer.byteLength(line) + 1
-      if (this.#size() + Buffer.byteLength(text) + bytes > this.limits.maxBytes) {
+      if (size > 0 && size + bytes > this.limits.maxBytes) {
         this.#write(text)
         text = ""
-        if (this.#size() > 0) this.#rotate()
+        this.#rotate()
+        size = this.#size()
       }
       text += `${line}\n`
+      size += bytes
     }
     this.#write(text)
   }

@@ -2,12 +2,12 @@
  * Lets presences follow their peers: a registration declares them, a runtime that is dropped retires its own. At start it compares
  * what is with what should be, so that nothing needs to be remembered of how far an earlier hub had come.
  */
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Schedule } from "effect"
 import { formatIdentity, parseIdentity } from "../actors/peer/Identity.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
 import type { ListedPresence } from "../actors/presence/PresenceIndex.js"
 import { idOf, type Offset, type RecordedEvent } from "../events/Event.js"
-import { follow } from "../events/Journal.js"
+import { forEachPage } from "../events/Journal.js"
 import type { HubParts } from "./HubParts.js"
 
 /** When a command that met a passing refusal comes again. */
@@ -26,7 +26,11 @@ type Services = Pick<HubParts, "system" | "journal" | "peerKind" | "presenceKind
 export const declarePresences = (services: Services, from: Offset): Effect.Effect<void> =>
   Effect.zipRight(
     catchUp(services),
-    Stream.runForEach(follow(services.journal, from), (event) => afterEvent(services, event))
+    forEachPage(services.journal, from, (page) =>
+      Effect.forEach(page.filter(isOfPeer), ({ stream }) => followPeer(services, idOf(stream)), {
+        discard: true
+      })
+    )
   ).pipe(Effect.orDie)
 
 const send = ({ system, presenceKind }: Services, identity: string, command: PresenceCommand) =>
@@ -37,10 +41,9 @@ const send = ({ system, presenceKind }: Services, identity: string, command: Pre
       Effect.ignore
     )
 
-/** Where the peer that a changed registration is of stands now; it may have moved on since. */
-const afterEvent = (services: Services, { stream, type }: RecordedEvent): Effect.Effect<void> =>
-  type === "PeerRegistered" || type === "PeerAmended" ? followPeer(services, idOf(stream)) : Effect.void
+const isOfPeer = ({ type }: RecordedEvent): boolean => type === "PeerRegistered" || type === "PeerAmended"
 
+/** Where the peer that a changed registration is of stands now; it may have moved on since. */
 const followPeer = (services: Services, personality: string): Effect.Effect<void> => {
   const runtimes = services.peerKind.index.get(personality)?.runtimes ?? []
   const dropped = [...services.presenceKind.index.all()].filter(({ identity }) => {

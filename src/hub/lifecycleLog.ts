@@ -3,9 +3,9 @@
  * event has its line once, whatever was killed when (contracts: peers 6).
  */
 import { join } from "node:path"
-import { Effect, Queue, Schedule, Stream } from "effect"
-import type { Offset, RecordedEvent } from "../events/Event.js"
-import { follow } from "../events/Journal.js"
+import { Effect, Queue, Schedule } from "effect"
+import type { Offset } from "../events/Event.js"
+import { forEachPage } from "../events/Journal.js"
 import { listRegistry } from "../projections/registryQueries.js"
 import type { HubParts } from "./HubParts.js"
 import { aliveLine, lifecycleLine, refusalLine } from "./lifecycleLine.js"
@@ -56,12 +56,10 @@ const writeEvents = ({ journal }: Services, file: RotatingFile): Effect.Effect<v
   const isNewTopic = makeTopicMemory()
   return Effect.suspend(() => {
     file.cutTornTail()
-    return Stream.runForEachChunk(follow(journal, lastOffset(file)), (page) =>
-      append(
-        file,
-        [...page].flatMap((event: RecordedEvent) => lifecycleLine(event, isNewTopic) ?? [])
-      )
-    )
+    return forEachPage(journal, lastOffset(file), (page) => {
+      const lines = page.flatMap((event) => lifecycleLine(event, isNewTopic) ?? [])
+      return lines.length === 0 ? Effect.void : append(file, lines)
+    })
   }).pipe(
     Effect.tapError((error) => Effect.logWarning(`lifecycle log: ${error}`)),
     Effect.retry(Schedule.spaced(againMs)),
