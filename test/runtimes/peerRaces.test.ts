@@ -52,23 +52,31 @@ describe("peers, all at once", () => {
         const folder = yield* workspace({ process: { ready: { alive: "0ms" } } })
         const hub = yield* hubIn(folder)
         const launch = { process: { args: ["sleep", "1000"] } }
-        yield* register(hub, "b", [], { launch })
-        let since = 0
-        for (let n = 0; n < 200; n++) {
-          const stop = tell(hub, b, { type: "StopPresence" })
-          const wake = Effect.ignore(tell(hub, b, { type: "WakePresence" }))
-          // Once at the same instant, once at every step on the way to a session.
-          yield* n % 4 === 0
-            ? Effect.all([stop, wake], { concurrency: "unbounded" })
-            : Effect.zipRight(wake, Effect.zipRight(Effect.sleep((n % 4) * 3), stop))
-          yield* awaitState(hub, b, "stopped", since)
-          since = (yield* tell(hub, b, { type: "StartPresence" })).state.offset
-        }
-        const events = yield* eventsOf(hub, `presence/${b}`)
-        expect(events.filter(({ data }) => data.death === true)).toEqual([])
-        const ended = events.filter(({ type }) => type === "SessionEnded")
-        expect(ended.every(({ data }) => data.reason === "stop" && data.initiator === "operator")).toBe(true)
-        expect(ended.length).toBe(events.filter(({ type }) => type === "WakeModeChosen").length)
+        const race = (personality: string) =>
+          Effect.gen(function* () {
+            const presence = `process-${personality}`
+            yield* register(hub, personality, [], { launch })
+            let since = 0
+            for (let n = 0; n < 25; n++) {
+              const stop = tell(hub, presence, { type: "StopPresence" })
+              const wake = Effect.ignore(tell(hub, presence, { type: "WakePresence" }))
+              // Once at the same instant, once at every step on the way to a session.
+              yield* n % 4 === 0
+                ? Effect.all([stop, wake], { concurrency: "unbounded" })
+                : Effect.zipRight(wake, Effect.zipRight(Effect.sleep((n % 4) * 3), stop))
+              yield* awaitState(hub, presence, "stopped", since)
+              since = (yield* tell(hub, presence, { type: "StartPresence" })).state.offset
+            }
+            const events = yield* eventsOf(hub, `presence/${presence}`)
+            expect(events.filter(({ data }) => data.death === true)).toEqual([])
+            const ended = events.filter(({ type }) => type === "SessionEnded")
+            expect(ended.every(({ data }) => data.reason === "stop" && data.initiator === "operator")).toBe(
+              true
+            )
+            expect(ended.length).toBe(events.filter(({ type }) => type === "WakeModeChosen").length)
+          })
+        const personalities = Array.from({ length: 8 }, (_, n) => `b${n}`)
+        yield* Effect.forEach(personalities, race, { concurrency: "unbounded", discard: true })
         const root = hub.parts.sessionsRoot
         expect(findByArgument((argument) => argument.startsWith(root))).toEqual([])
       }),

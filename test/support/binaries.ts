@@ -4,11 +4,7 @@ import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, type Scope } from "effect"
-import { vi } from "vitest"
 import { temporaryFolder } from "./stores.js"
-
-// A verb takes a third of a second, most of it starting; on a machine that is busy with other things several seconds.
-vi.setConfig({ testTimeout: 120_000 })
 
 const root = resolve(import.meta.dirname, "../..")
 export const binaryOf = (name: "mound" | "journal"): string => join(root, "dist/bin", `${name}.js`)
