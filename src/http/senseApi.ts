@@ -72,8 +72,8 @@ export const senses = HttpApiGroup.make("senses")
       .setUrlParams(
         Schema.Struct({ wait: Schema.optional(number.pipe(Schema.int(), Schema.between(0, maxWaitMs))) })
       )
+      .addSuccess(Ended)
       .addSuccess(Accepted, { status: 202 })
-      .addSuccess(Ended, { status: 200 })
       .annotate(OpenApi.Description, "Have a sense compute; with `wait` (ms) the answer comes when it has.")
   )
   .add(

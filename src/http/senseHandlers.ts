@@ -15,7 +15,7 @@ import type { Clockwork } from "./asOf.js"
 import { causalDepth } from "./causalDepth.js"
 import { refusal } from "./refusals.js"
 import type { SenseRow } from "./senseApi.js"
-import type { CallFailure, Handlers } from "./serve.js"
+import { type CallFailure, type Handlers, WithStatus } from "./serve.js"
 
 export interface SenseServices extends Clockwork {
   readonly system: ActorSystem["Type"]
@@ -65,7 +65,8 @@ export const makeSenseHandlers = (services: SenseServices): SenseHandlers => {
         }
         const { causes, dirty } = (state as SenseState).context
         const dueAt = triggered.data.dueAt as number
-        return { offset: triggered.offset, dueAt, coalesced: causes.length + dirty.length > 1 }
+        const coalesced = causes.length + dirty.length > 1
+        return new WithStatus(202, { offset: triggered.offset, dueAt, coalesced })
       }),
     resetSense: ({ path: { name }, commandId }) =>
       Effect.gen(function* () {

@@ -70,8 +70,8 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 interface Route {
   readonly method: string
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
-  /** The status of an answer: an endpoint may have several kinds of them. */
-  readonly statusOf: (answer: unknown) => number
+  /** Of an answer that names none of its own. */
+  readonly status: number
   readonly maxBodyBytes: number
   readonly decodePayload: Option.Option<Decode>
   readonly decodeUrlParams: Option.Option<Decode>
@@ -118,7 +118,7 @@ export const makeApiServer = (
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
           const { status, body } =
-            answer instanceof WithStatus ? answer : new WithStatus(route.statusOf(answer), answer)
+            answer instanceof WithStatus ? answer : new WithStatus(route.status, answer)
           return body instanceof PlainText
             ? Effect.succeed({ status, body: body as unknown })
             : Effect.map(route.encode(body), (json) => ({ status, body: json }))
@@ -154,7 +154,7 @@ const routesOf = (
       routes.push({
         method: endpoint.method,
         segments: endpoint.path.slice(1).split("/").map(toSegment),
-        statusOf: statusesOf(endpoint.successSchema),
+        status: usualStatusOf(endpoint.successSchema),
         maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
         decodePayload: Option.map(endpoint.payloadSchema, decoder),
         decodeUrlParams: Option.map(endpoint.urlParamsSchema, decoder),
@@ -167,15 +167,11 @@ const routesOf = (
   return routes.sort((a, b) => parameters(a) - parameters(b))
 }
 
-const statusesOf = (schema: Schema.Schema.All): ((answer: unknown) => number) => {
-  const { ast } = schema
-  const kinds = (ast._tag === "Union" ? ast.types : [ast]).map((ast) => ({
-    isOne: ParseResult.is(Schema.make(ast)),
-    status: HttpApiSchema.getStatusSuccessAST(ast)
-  }))
-  const [only] = kinds
-  if (only && kinds.length === 1) return () => only.status
-  return (answer) => kinds.find(({ isOne }) => isOne(answer))?.status ?? 200
+/** The first that the endpoint declares. */
+const usualStatusOf = ({ ast }: Schema.Schema.All): number => {
+  const status = HttpApiSchema.getStatusSuccessAST(ast)
+  const [first] = ast._tag === "Union" ? ast.types : []
+  return first && status === 200 ? HttpApiSchema.getStatusSuccessAST(first) : status
 }
 
 const toSegment = (text: string) => (text.startsWith(":") ? { parameter: text.slice(1) } : { literal: text })
