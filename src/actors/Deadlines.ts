@@ -33,9 +33,16 @@ const tickMs = 1_000
 /** When a deadline that could not be written comes again. */
 const againMs = 1_000
 
+/** So many cancelled entries are swept out, once they are more than half of all: a long lease that ends soon must not stay for its time. */
+const leastSwept = 1_000
+
+const byTime = (a: Armed, b: Armed): number => a.dueAt - b.dueAt
+
 export class Deadlines {
   #armed = new Map<StreamId, ReadonlyArray<Armed>>()
-  #heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
+  #heap = new Heap<Armed>(byTime)
+  /** Entries of the heap that were cancelled, at most. */
+  #cancelled = 0
   #floorAt = 0
   #wake: (() => void) | undefined
 
@@ -45,6 +52,11 @@ export class Deadlines {
     let size = 0
     for (const armed of this.#armed.values()) size += armed.length
     return size
+  }
+
+  /** Entries that are kept, cancelled ones too. */
+  get held(): number {
+    return this.#heap.size
   }
 
   /** How long the most overdue deadline has waited for its delivery, ms; 0 when none is due. */
@@ -62,7 +74,7 @@ export class Deadlines {
           (armed) => armed.deadline.id === deadline.id && armed.deadline.armedBy === deadline.armedBy
         ) ?? this.#arm(state, deadline, graceMs)
     )
-    for (const armed of before) if (!after.includes(armed)) armed.cancelled = true
+    for (const armed of before) if (!after.includes(armed)) this.#cancel(armed)
     if (after.length > 0) this.#armed.set(state.stream, after)
     else this.#armed.delete(state.stream)
   }
@@ -73,11 +85,11 @@ export class Deadlines {
    */
   raiseFloor(at: number, shiftMs = 0): void {
     this.#floorAt = at
-    this.#heap = new Heap<Armed>((a, b) => a.dueAt - b.dueAt)
-    for (const armed of [...this.#armed.values()].flat()) {
+    const all = [...this.#armed.values()].flat()
+    for (const armed of all) {
       if (armed.graceMs !== undefined) armed.dueAt = Math.max(armed.dueAt + shiftMs, at + armed.graceMs)
-      this.#heap.push(armed)
     }
+    this.#refill(all)
     this.#wake?.()
   }
 
@@ -98,7 +110,8 @@ export class Deadlines {
       const next = this.#heap.peek()
       if (!next || (next.dueAt > now && !next.cancelled)) break
       this.#heap.pop()
-      if (!next.cancelled) due.push(next)
+      if (next.cancelled) this.#cancelled -= 1
+      else due.push(next)
     }
     if (due.length === 0) return this.#sleep((this.#heap.peek()?.dueAt ?? Number.POSITIVE_INFINITY) - now)
     return Effect.forEach(due, (armed) => this.#deliver(armed), { concurrency: "unbounded", discard: true })
@@ -110,6 +123,18 @@ export class Deadlines {
       armed.dueAt = this.options.now() + againMs
       this.#heap.push(armed)
     })
+  }
+
+  #cancel(armed: Armed): void {
+    armed.cancelled = true
+    this.#cancelled += 1
+    if (this.#cancelled < leastSwept || 2 * this.#cancelled < this.#heap.size) return
+    this.#refill([...this.#heap].filter(({ cancelled }) => !cancelled))
+  }
+
+  #refill(entries: ReadonlyArray<Armed>): void {
+    this.#heap = new Heap(byTime, entries)
+    this.#cancelled = 0
   }
 
   /** The floor is for what was armed before it; what is armed since comes due as it says. */

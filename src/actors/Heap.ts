@@ -2,7 +2,21 @@
 export class Heap<A> {
   readonly #items: Array<A> = []
 
-  constructor(private readonly compare: (a: A, b: A) => number) {}
+  constructor(
+    private readonly compare: (a: A, b: A) => number,
+    items: Iterable<A> = []
+  ) {
+    for (const item of items) this.push(item)
+  }
+
+  get size(): number {
+    return this.#items.length
+  }
+
+  /** In no order. */
+  [Symbol.iterator](): Iterator<A> {
+    return this.#items[Symbol.iterator]()
+  }
 
   peek(): A | undefined {
     return this.#items[0]
