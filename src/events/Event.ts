@@ -52,6 +52,10 @@ export interface NewEvent {
   readonly data: EventData
 }
 
+/** The data of an event whose type is known, as its kind declares it. This program wrote it: it is not decoded again. */
+export const dataOf = <Event>({ data }: { readonly data: EventData }): Omit<Event, "type"> =>
+  data as unknown as Omit<Event, "type">
+
 /** A decided event whose data is text already: encoded once, on its way to the journal. */
 export interface EncodedEvent extends Omit<NewEvent, "data"> {
   readonly dataJson: string

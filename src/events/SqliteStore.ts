@@ -21,11 +21,14 @@ export class SqliteStore extends Context.Tag("mound/SqliteStore")<
   SqliteStore,
   {
     readonly path: string
-    /** Runs a query on the reading connection: it sees committed rows only. */
-    readonly read: (
+    /**
+     * Runs a query on the reading connection: it sees committed rows only. They are as this program wrote them; `Each` says how the
+     * caller knows them, and nothing decodes them again.
+     */
+    readonly read: <Each = Row>(
       sql: string,
       parameters?: ReadonlyArray<unknown>
-    ) => Effect.Effect<ReadonlyArray<Row>, JournalUnavailable>
+    ) => Effect.Effect<ReadonlyArray<Each>, JournalUnavailable>
     /** Closes the file; whoever uses it next opens it anew, and sees what the database's recovery has settled. */
     readonly disconnect: Effect.Effect<void>
     /** Runs `body` in one durable transaction: all of it, or nothing. One at a time, not interruptible. */
@@ -99,11 +102,11 @@ const make = Effect.fnUntraced(function* (path: string, opening: Opening) {
   return SqliteStore.of({
     path,
     disconnect: close,
-    read: (sql, parameters = []) =>
+    read: <Each>(sql: string, parameters: ReadonlyArray<unknown> = []) =>
       connected.pipe(
         Effect.flatMap(({ reader }) => reader.execute(sql, parameters, undefined)),
         Effect.catchTag("SqlError", failed)
-      ),
+      ) as Effect.Effect<ReadonlyArray<Each>, JournalUnavailable>,
     transaction: <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) =>
       connected.pipe(
         Effect.flatMap(({ writer }) => transactionOn(writer, body)),

@@ -8,10 +8,11 @@ import type { Outcome } from "../actors/CommandQueue.js"
 import { formatIdentity, type Identity, intelligenceOf, parseIdentity } from "../actors/peer/Identity.js"
 import type { PeerIndex } from "../actors/peer/PeerIndex.js"
 import type { PresenceCommandOf } from "../actors/presence/PresenceCommand.js"
-import type { PresenceEventOf, Sender } from "../actors/presence/PresenceEvent.js"
+import type { AcceptedMessage, Sender } from "../actors/presence/PresenceEvent.js"
 import type { PresenceReason } from "../actors/presence/PresenceRefusal.js"
 import type { PresenceKind } from "../actors/presence/presenceKind.js"
 import { Refused } from "../actors/Refused.js"
+import { dataOf, type RecordedEvent } from "../events/Event.js"
 
 export interface Letter extends Pick<PresenceCommandOf<"SendMessage">, "messageId" | "body"> {
   /** A personality or an identity. */
@@ -24,7 +25,7 @@ export interface Letter extends Pick<PresenceCommandOf<"SendMessage">, "messageI
 
 export interface Accepted {
   readonly identity: string
-  readonly message: PresenceEventOf<"MessageAccepted">
+  readonly message: AcceptedMessage
   readonly outcome: Outcome
 }
 
@@ -80,8 +81,8 @@ export const makePostman = ({ system, peers, kind }: PostmanServices): Postman =
         const outcome = yield* system
           .send(kind, identity, command, { by: formatIdentity(from), commandId: `message:${messageId}` })
           .pipe(Effect.mapError((refused) => (refused.reason._tag === "CommandIdReused" ? reused : refused)))
-        const accepted = outcome.events.find(({ type }) => type === "MessageAccepted")
-        const message = accepted?.data as unknown as PresenceEventOf<"MessageAccepted">
+        const accepted = outcome.events.find(({ type }) => type === "MessageAccepted") as RecordedEvent
+        const message = dataOf<AcceptedMessage>(accepted)
         if (!isSame(message, command)) return yield* reused
         yield* confirmAnswered(from, replyTo)
         return { identity, message, outcome }
@@ -102,7 +103,7 @@ export const resolveRecipient = (
 }
 
 const isSame = (
-  sent: PresenceEventOf<"MessageAccepted">,
+  sent: AcceptedMessage,
   { from, body, topic, replyTo, attachments = [] }: PresenceCommandOf<"SendMessage">
 ): boolean =>
   sent.body === body &&

@@ -2,7 +2,7 @@
 import { parseIdentity } from "../actors/peer/Identity.js"
 import type { PresenceEvent, PresenceEventOf } from "../actors/presence/PresenceEvent.js"
 import type { RefusalEntry } from "../actors/RefusalFeed.js"
-import { idOf, kindOf, type RecordedEvent } from "../events/Event.js"
+import { dataOf, idOf, kindOf, type RecordedEvent } from "../events/Event.js"
 import { type Fields, logfmt } from "./logfmt.js"
 
 type Data<Type extends PresenceEvent["type"]> = Omit<PresenceEventOf<Type>, "type">
@@ -55,9 +55,10 @@ const wakeOf = (identity: string): Fields => {
 }
 
 const fieldsOf = (
-  { stream, type, data, state }: RecordedEvent,
+  event: RecordedEvent,
   isNewTopic: (sessionId: string, topic: string) => boolean
 ): Fields | undefined => {
+  const { stream, type, state } = event
   const identity = idOf(stream)
   const plain = (ev: string): Fields => [
     ["ev", ev],
@@ -66,7 +67,7 @@ const fieldsOf = (
   ]
   switch (type) {
     case "WakeModeChosen": {
-      const { mode, cause, resumeRef, topic } = data as unknown as Data<"WakeModeChosen">
+      const { mode, cause, resumeRef, topic } = dataOf<Data<"WakeModeChosen">>(event)
       const isLaunch = folderLaunches.has(cause)
       return [
         ...wakeOf(identity),
@@ -78,17 +79,17 @@ const fieldsOf = (
       ]
     }
     case "WakeFailed": {
-      const { reason, detail } = data as unknown as Data<"WakeFailed">
+      const { reason, detail } = dataOf<Data<"WakeFailed">>(event)
       return [...wakeOf(identity), ["mode", "fail"], ["cause", reason], ["reason", detail]]
     }
     case "SessionEnded":
-      return endOf(identity, data as unknown as Data<"SessionEnded">, state)
+      return endOf(identity, dataOf<Data<"SessionEnded">>(event), state)
     case "PresenceStopped":
       return plain("stopped")
     case "PresenceStarted":
       return plain("started")
     case "SessionReady": {
-      const { sessionId, afterMs } = data as unknown as Data<"SessionReady">
+      const { sessionId, afterMs } = dataOf<Data<"SessionReady">>(event)
       return [
         ["ev", "ready"],
         ["identity", identity],
@@ -97,7 +98,7 @@ const fieldsOf = (
       ]
     }
     case "DeliveryAttempted": {
-      const { sessionId, topic } = data as unknown as Data<"DeliveryAttempted">
+      const { sessionId, topic } = dataOf<Data<"DeliveryAttempted">>(event)
       if (topic === null || !isNewTopic(sessionId, topic)) return undefined
       return [
         ["ev", "topic-note"],

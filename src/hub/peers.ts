@@ -7,11 +7,11 @@ import type { PeerCommand } from "../actors/peer/PeerCommand.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
 import { makePeerKind, type PeerKind } from "../actors/peer/peerKind.js"
 import type { RetirePresencesInput } from "../actors/peer/peerMachine.js"
-import type { PresenceEventOf } from "../actors/presence/PresenceEvent.js"
+import type { AcceptedMessage } from "../actors/presence/PresenceEvent.js"
 import { makePresenceKind, type PresenceKind } from "../actors/presence/presenceKind.js"
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
-import type { Offset } from "../events/Event.js"
+import { dataOf, type Offset, type RecordedEvent } from "../events/Event.js"
 import { countRemoval, findActor } from "../projections/registryQueries.js"
 import { type Attachments, makeAttachments } from "../runtimes/Attachments.js"
 import type { PeerWorld } from "../runtimes/PeerWorld.js"
@@ -85,9 +85,8 @@ const makeWorld = (
     ),
   message: (offset) =>
     Effect.orDie(
-      Effect.map(
-        hub().journal.read((offset - 1) as Offset, 1),
-        ([event]) => event?.data as unknown as PresenceEventOf<"MessageAccepted">
+      Effect.map(hub().journal.read((offset - 1) as Offset, 1), ([event]) =>
+        dataOf<AcceptedMessage>(event as RecordedEvent)
       )
     ),
   send: (from, { mound: _, ...letter }) =>

@@ -5,7 +5,7 @@ import type { Reflex, ReflexCommand } from "../actors/Reflex.js"
 import type { SenseKind } from "../actors/sense/decideSense.js"
 import type { SenseCommand } from "../actors/sense/SenseCommand.js"
 import type { SenseConfig } from "../config/WorkspaceConfig.js"
-import { idOf } from "../events/Event.js"
+import { dataOf, idOf } from "../events/Event.js"
 
 /** A sense's signal triggers every sense that listens to it. */
 export const signalReflex = (kind: SenseKind, senses: () => ReadonlyArray<SenseConfig>): Reflex => ({
@@ -42,7 +42,7 @@ export const launchReflex = (senseKind: SenseKind, port: LaunchPort): Reflex => 
   name: "launches",
   on: new Set(["SenseLaunched"]),
   rule: (event) => {
-    const { workflow, maxRounds, prompt, evidence, depth } = event.data as unknown as Launched
+    const { workflow, maxRounds, prompt, evidence, depth } = dataOf<Launched>(event)
     const sense = idOf(event.stream)
     const launch: LaunchRequest = {
       prompt,

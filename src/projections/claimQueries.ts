@@ -53,7 +53,7 @@ export interface ClaimFilter {
 type Read = Effect.Effect<ReadonlyArray<StoredClaim>, JournalUnavailable>
 
 const query = (read: ReadRows, sql: string, parameters: ReadonlyArray<unknown> = []): Read =>
-  Effect.map(read(sql, parameters), (rows) => rows as unknown as ReadonlyArray<StoredClaim>)
+  read<StoredClaim>(sql, parameters)
 
 /** The intensity that `actors/claim/intensity` computes, for filters and orders; what is shown is computed there. */
 const intensitySql = `base * exp((-decay * max(0, asked.at - published_at)) / 1000.0) + inflations`

@@ -2,7 +2,7 @@
  * What is wrong with the hub, from its own events: one row a reason, with since-when and until-when it counts (contracts: hub 2).
  * What only a running process can know, such as a journal that takes no writes now, is added where health is asked.
  */
-import { makeStreamId, type RecordedEvent } from "../events/Event.js"
+import { dataOf, makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection, Row } from "./Projection.js"
 import { clearedBySense, raisedBySense } from "./senseHealth.js"
 import {
@@ -111,7 +111,7 @@ const keysOf = (event: RecordedEvent): ReadonlyArray<string> => {
     return [keyOf({ component: "config", reason: "rejected", subject: "" })]
   }
   if (event.type === "HubReady") return [keyOf(quarantined)]
-  if (event.type === "ComponentRecovered") return [keyOf(event.data as unknown as Raised)]
+  if (event.type === "ComponentRecovered") return [keyOf(dataOf<Raised>(event))]
   if (event.type === "ProjectionRebuilt") {
     return [keyOf({ component: "projections", reason: "diverged", subject: String(event.data.name) })]
   }

@@ -1,5 +1,5 @@
 /** Questions to the projection `health`. */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { ReadRows } from "./Projector.js"
 
@@ -18,11 +18,8 @@ export const healthRows = (
   read: ReadRows,
   now: number
 ): Effect.Effect<ReadonlyArray<StoredHealth>, JournalUnavailable> =>
-  Effect.map(
-    read(
-      `SELECT component, reason, subject, status, since, "offset", detail FROM health
-       WHERE expires_at IS NULL OR expires_at > ? ORDER BY component, reason, subject`,
-      [now]
-    ),
-    (rows) => rows as unknown as ReadonlyArray<StoredHealth>
+  read(
+    `SELECT component, reason, subject, status, since, "offset", detail FROM health
+     WHERE expires_at IS NULL OR expires_at > ? ORDER BY component, reason, subject`,
+    [now]
   )

@@ -51,11 +51,11 @@ export const peersHealth = (
     const stopped = new Set(
       (yield* registry("SELECT name FROM registry WHERE state = 'stopped'")).map(({ name }) => name)
     )
-    const stale = (yield* messages(staleSql, [now])).filter(({ subject }) => !stopped.has(subject))
+    const stale = (yield* messages<Found>(staleSql, [now])).filter(({ subject }) => !stopped.has(subject))
     const found = [
-      ...(yield* registry(presencesSql, [now])),
+      ...(yield* registry<Found>(presencesSql, [now])),
       ...stale,
-      ...(yield* messages(unconfirmedSql, [now]))
+      ...(yield* messages<Found>(unconfirmedSql, [now]))
     ]
-    return (found as unknown as ReadonlyArray<Found>).map((row) => ({ component, status, ...row }))
+    return found.map((row) => ({ component, status, ...row }))
   })

@@ -43,7 +43,7 @@ export interface StoredMessage {
 type Read<A> = Effect.Effect<ReadonlyArray<A>, JournalUnavailable>
 
 const query = <A>(read: ReadRows, sql: string, parameters: ReadonlyArray<unknown> = []): Read<A> =>
-  Effect.map(read(sql, parameters), (rows) => rows as unknown as ReadonlyArray<A>)
+  read<A>(sql, parameters)
 
 /** The conditions that are given, as SQL and its parameters. */
 const where = (conditions: ReadonlyArray<readonly [sql: string, ...values: ReadonlyArray<unknown>]>) => {

@@ -67,7 +67,7 @@ export interface RunFilter {
 }
 
 const query = <Stored>(read: ReadRows, sql: string, parameters: ReadonlyArray<unknown>) =>
-  Effect.map(read(sql, parameters), (rows) => rows as unknown as ReadonlyArray<Stored>)
+  read<Stored>(sql, parameters)
 
 /** The newest first. */
 export const listRuns = (read: ReadRows, { status, workflow, before, limit }: RunFilter) => {

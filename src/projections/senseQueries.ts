@@ -37,16 +37,13 @@ type Read<A> = Effect.Effect<A, JournalUnavailable>
 
 /** Those that are configured, by name. */
 export const listSenses = (read: ReadRows): Read<ReadonlyArray<StoredSense>> =>
-  Effect.map(
-    read("SELECT * FROM senses WHERE state <> 'absent' ORDER BY name"),
-    (rows) => rows as unknown as ReadonlyArray<StoredSense>
-  )
+  read("SELECT * FROM senses WHERE state <> 'absent' ORDER BY name")
 
 /** One that is configured. */
 export const findSense = (read: ReadRows, name: string): Read<StoredSense | undefined> =>
   Effect.map(
-    read("SELECT * FROM senses WHERE name = ? AND state <> 'absent'", [name]),
-    ([row]) => row as unknown as StoredSense | undefined
+    read<StoredSense>("SELECT * FROM senses WHERE name = ? AND state <> 'absent'", [name]),
+    ([row]) => row
   )
 
 /** A page of signals, the newest first: of one sense or of all, before an offset. */
@@ -58,16 +55,13 @@ export const listSignals = (
     limit
   }: { readonly sense?: string | undefined; readonly before: number; readonly limit: number }
 ): Read<ReadonlyArray<StoredSignal>> =>
-  Effect.map(
-    sense === undefined
-      ? read(`SELECT * FROM signals WHERE "offset" < ? ORDER BY "offset" DESC LIMIT ?`, [before, limit])
-      : read(`SELECT * FROM signals WHERE sense = ? AND "offset" < ? ORDER BY "offset" DESC LIMIT ?`, [
-          sense,
-          before,
-          limit
-        ]),
-    (rows) => rows as unknown as ReadonlyArray<StoredSignal>
-  )
+  sense === undefined
+    ? read(`SELECT * FROM signals WHERE "offset" < ? ORDER BY "offset" DESC LIMIT ?`, [before, limit])
+    : read(`SELECT * FROM signals WHERE sense = ? AND "offset" < ? ORDER BY "offset" DESC LIMIT ?`, [
+        sense,
+        before,
+        limit
+      ])
 
 /** The latest signal of each of these senses that was there at an offset. */
 export const latestSignals = (
@@ -77,13 +71,10 @@ export const latestSignals = (
 ): Read<ReadonlyArray<StoredSignal>> =>
   senses.length === 0
     ? Effect.succeed([])
-    : Effect.map(
-        read(
-          `SELECT signals.* FROM json_each(?) AS wanted CROSS JOIN signals
-           ON signals."offset" = (
-             SELECT max("offset") FROM signals WHERE sense = wanted.value AND "offset" <= ?
-           )`,
-          [JSON.stringify(senses), upTo]
-        ),
-        (rows) => rows as unknown as ReadonlyArray<StoredSignal>
+    : read(
+        `SELECT signals.* FROM json_each(?) AS wanted CROSS JOIN signals
+         ON signals."offset" = (
+           SELECT max("offset") FROM signals WHERE sense = wanted.value AND "offset" <= ?
+         )`,
+        [JSON.stringify(senses), upTo]
       )

@@ -1,5 +1,5 @@
 /** Questions to the projection `servers`. */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { ReadRows } from "./Projector.js"
 
@@ -18,7 +18,4 @@ export interface StoredServer {
 
 /** All that are not gone, in the order of their registration. */
 export const listServers = (read: ReadRows): Effect.Effect<ReadonlyArray<StoredServer>, JournalUnavailable> =>
-  Effect.map(
-    read("SELECT * FROM servers ORDER BY token", []),
-    (rows) => rows as unknown as ReadonlyArray<StoredServer>
-  )
+  read("SELECT * FROM servers ORDER BY token")

@@ -1,5 +1,5 @@
 /** The steps of runs, one row a round, with the length of each as a page shows it. */
-import { idOf, kindOf, makeStreamId, type RecordedEvent } from "../events/Event.js"
+import { dataOf, idOf, kindOf, makeStreamId, type RecordedEvent } from "../events/Event.js"
 import type { Projection } from "./Projection.js"
 import { threadBlock } from "./threadBlock.js"
 
@@ -26,8 +26,9 @@ export const threadRounds: Projection = {
   keys: (event) =>
     event.type === "RoleStepRecorded" && kindOf(event.stream) === "run" ? [keyOf(event)] : [],
   streamOf: (key) => makeStreamId("run", key.slice(0, key.lastIndexOf("/"))),
-  reduce: (_row, { stream, data, at }, key) => {
-    const { round, role, attempt, content, meta } = data as unknown as Step
+  reduce: (_row, event, key) => {
+    const { stream, at } = event
+    const { round, role, attempt, content, meta } = dataOf<Step>(event)
     const isInline = typeof content === "string"
     const head = threadBlock({ round, role, at, attempt, meta, content: "" })
     return {

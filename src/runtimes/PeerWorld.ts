@@ -2,7 +2,7 @@
 import type { Effect } from "effect"
 import type { Identity } from "../actors/peer/Identity.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
-import type { PresenceEventOf } from "../actors/presence/PresenceEvent.js"
+import type { AcceptedMessage } from "../actors/presence/PresenceEvent.js"
 import type { RuntimeConfig } from "../config/runtimes.js"
 import type { Offset } from "../events/Event.js"
 import type { Attachments } from "./Attachments.js"
@@ -23,7 +23,7 @@ export interface PeerWorld {
   readonly bootMs: number | undefined
   readonly idleMs: number
   readonly registration: (personality: string) => Effect.Effect<Registration | undefined>
-  readonly message: (offset: Offset) => Effect.Effect<PresenceEventOf<"MessageAccepted">>
+  readonly message: (offset: Offset) => Effect.Effect<AcceptedMessage>
   readonly attachments: Attachments
   /** Sends for a session; completes with the reason of a refusal. */
   readonly send: (

@@ -3,7 +3,7 @@
  * as the worker does not know them. A call that is not waited for any more goes on in the worker; whoever stops its run waits for it.
  */
 import { Data, Deferred, Effect, Schedule } from "effect"
-import { makeStreamId, type RecordedEvent, type StreamId, type Version } from "../events/Event.js"
+import { dataOf, makeStreamId, type RecordedEvent, type StreamId, type Version } from "../events/Event.js"
 import type { Journal } from "../events/Journal.js"
 import type { Worker, WorkerExit } from "./Worker.js"
 import type { CallAnswer, FromWorkflow, Start, Step, ThreadPart, ToWorkflow } from "./workflowProtocol.js"
@@ -163,5 +163,5 @@ const threadPart = (
     }
   )
 
-const startOf = ({ data, at }: RecordedEvent): Start => ({ ...(data as unknown as Omit<Start, "at">), at })
-const stepOf = ({ data, at }: RecordedEvent): Step => ({ ...(data as unknown as Omit<Step, "at">), at })
+const startOf = (event: RecordedEvent): Start => ({ ...dataOf<Omit<Start, "at">>(event), at: event.at })
+const stepOf = (event: RecordedEvent): Step => ({ ...dataOf<Omit<Step, "at">>(event), at: event.at })

@@ -1,8 +1,8 @@
 /** A message as a session reads it on its standard input: one line of JSON (contracts: peers 4). */
-import type { PresenceEventOf } from "../actors/presence/PresenceEvent.js"
+import type { AcceptedMessage } from "../actors/presence/PresenceEvent.js"
 
 export const messageLine = (
-  { messageId, from, to, topic, replyTo, sentAt, body }: PresenceEventOf<"MessageAccepted">,
+  { messageId, from, to, topic, replyTo, sentAt, body }: AcceptedMessage,
   attempt: number,
   attachments: ReadonlyArray<string>
 ): string =>

@@ -204,6 +204,9 @@ export type PresenceEventOf<Type extends PresenceEvent["type"]> = Extract<
   { readonly type: Type }
 >
 
+/** What is recorded of a message: with the sender and the time that the hub gave it. */
+export type AcceptedMessage = Omit<PresenceEventOf<"MessageAccepted">, "type">
+
 /** All have had one shape so far. */
 export const presenceUpcasters: { readonly [Type in PresenceEvent["type"]]: ReadonlyArray<Upcaster> } = {
   PresenceDeclared: [],

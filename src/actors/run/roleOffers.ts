@@ -3,7 +3,7 @@
  * holds it plays the role, and how the claim ends is how the attempt ends. A run that is over takes its offers back.
  */
 import { Effect } from "effect"
-import { idOf, kindOf, type Offset, type RecordedEvent } from "../../events/Event.js"
+import { dataOf, idOf, kindOf, type Offset, type RecordedEvent } from "../../events/Event.js"
 import type { JournalUnavailable } from "../../events/Journal.js"
 import type { ClaimCommand } from "../claim/ClaimCommand.js"
 import type { ClaimKind } from "../claim/claimKind.js"
@@ -86,9 +86,9 @@ const toClaim = ({ claimKind }: OfferWorld, id: string, command: ClaimCommand): 
   target: `claim/${id}:${command.type}`
 })
 
-const deposit = (world: OfferWorld, { stream, data }: RecordedEvent) => {
-  const { round, attempt, claim, executor, ask } = data as unknown as RunEventOf<"RoleOffered">
-  const runId = idOf(stream)
+const deposit = (world: OfferWorld, event: RecordedEvent) => {
+  const { round, attempt, claim, executor, ask } = dataOf<RunEventOf<"RoleOffered">>(event)
+  const runId = idOf(event.stream)
   if (executor.kind !== "open") return none
   return Effect.map(world.runOf(runId), (run): ReadonlyArray<ReflexCommand> => {
     const command: ClaimCommand = {

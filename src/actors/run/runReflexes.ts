@@ -1,6 +1,6 @@
 /** The reflexes between workflows and their runs (contracts: senses and workflows 3.4). */
 import { Effect } from "effect"
-import { idOf } from "../../events/Event.js"
+import { dataOf, idOf } from "../../events/Event.js"
 import type { JournalUnavailable } from "../../events/Journal.js"
 import type { Reflex, ReflexCommand } from "../Reflex.js"
 import type { WorkflowCommand } from "../workflow/WorkflowCommand.js"
@@ -25,7 +25,8 @@ export const admission = ({ runKind }: Kinds): Reflex => {
   return {
     name: "admission",
     on: new Set(["RunDequeued", "RunEvicted", "RunWithdrawn", "WorkflowDrainEnded"]),
-    rule: ({ type, data }) => {
+    rule: (event) => {
+      const { type, data } = event
       const runId = data.runId as string
       switch (type) {
         case "RunDequeued":
@@ -37,7 +38,7 @@ export const admission = ({ runKind }: Kinds): Reflex => {
             ? [toRun(runId, { type: "DropRun", reason: "workflow_removed" })]
             : []
         case "WorkflowDrainEnded": {
-          const { open, fate, reason } = data as unknown as WorkflowEventOf<"WorkflowDrainEnded">
+          const { open, fate, reason } = dataOf<WorkflowEventOf<"WorkflowDrainEnded">>(event)
           const stop: RunCommand =
             fate === "resume"
               ? { type: "SuspendRun", reason: "reload" }
