@@ -64,10 +64,11 @@ type Sharing = { readonly [header: string]: string }
 
 const sharedHeaders: Sharing = {
   Vary: "Origin",
-  "Access-Control-Allow-Methods": "GET, POST",
+  "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
   "Access-Control-Allow-Headers":
-    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mound-Journal-Id",
-  "Access-Control-Expose-Headers": "Mound-Journal-Id, Mound-Token, Retry-After",
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Mound-Journal-Id",
+  "Access-Control-Expose-Headers":
+    "ETag, Mound-Journal-Id, Mound-Token, Retry-After, Stream-Closed, Stream-Cursor, Stream-Next-Offset, Stream-Up-To-Date",
   "Access-Control-Max-Age": "600"
 }
 

@@ -21,7 +21,7 @@ import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
 import { makeBlobs } from "../events/Blobs.js"
-import type { Offset } from "../events/Event.js"
+import { idOf, type Offset, StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
 import { randomHex } from "../events/randomHex.js"
@@ -150,7 +150,8 @@ export const startHub = (
       defaultTtlMs: settings["ledger.lease.ttl"],
       defaultGraceMs: settings["ledger.lease.grace"],
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
-      stances
+      stances,
+      isLive: (presence) => peers.presenceKind.index.isLive(idOf(StreamId.make(presence)))
     })
     const serverKind = makeServerKind({
       ttlMs: settings["servers.ttl"],

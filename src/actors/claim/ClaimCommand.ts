@@ -6,9 +6,14 @@ import { Schema } from "effect"
 import { Offset, Version } from "../../events/Event.js"
 import type { Holder, MarkRecord } from "./ClaimEvent.js"
 
-/** `peer`, `instance`, `boundTo`. */
+/** `peer`, `instance`. */
 const Name = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9._:@/-]{1,128}$/, { message: () => "must be 1 to 128 of A-Za-z0-9._:@/-" })
+)
+const PresenceStream = Name.pipe(
+  Schema.pattern(/^presence\/./, {
+    message: () => "must be the stream of a presence, such as presence/claude-ann"
+  })
 )
 const between = (least: number, most: number) =>
   Schema.Int.pipe(
@@ -33,7 +38,7 @@ const Evidence = Schema.Array(
 const lease = {
   ttlMs: Schema.optional(Schema.NullOr(between(1_000, 86_400_000))),
   graceMs: Schema.optional(between(0, 3_600_000)),
-  boundTo: Schema.optional(Name)
+  boundTo: Schema.optional(PresenceStream)
 }
 const taker = { peer: Name, instance: Schema.optional(Name), ...lease }
 
@@ -92,6 +97,8 @@ export const ClaimNext = command("ClaimNext", {
   prefix: Schema.optional(Schema.String)
 })
 export const RenewClaim = command("RenewClaim", { token: Token })
+/** By the hub alone: the session that the lease is bound to has ended, and may come again. */
+export const SuspectClaim = command("SuspectClaim", { token: Token })
 export const VerifyClaim = command("VerifyClaim", { token: Token })
 export const ReleaseClaim = command("ReleaseClaim", { token: Token, reason: Schema.optional(Reason) })
 export const CompleteClaim = command("CompleteClaim", {
@@ -130,6 +137,7 @@ export const ClaimCommand = Schema.Union(
   ClaimWork,
   ClaimNext,
   RenewClaim,
+  SuspectClaim,
   VerifyClaim,
   ReleaseClaim,
   CompleteClaim,

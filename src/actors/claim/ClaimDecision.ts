@@ -16,6 +16,8 @@ export interface ClaimRules {
   readonly maxHeldPerPeer: number | undefined
   /** Stances that may be published; undefined for any. */
   readonly stances: ReadonlySet<string> | undefined
+  /** Whether the presence of this stream is live now: a lease may be bound to it. */
+  readonly isLive: (presence: string) => boolean
 }
 
 /** What a decision looks at besides the claim itself. */
@@ -45,6 +47,15 @@ export const asHolder = (
   const held = heldContext(state)
   return held?.token === token ? decide(held) : refuseStale(state, token)
 }
+
+/** What keeps a bound lease going has gone: its holder may end it, and nothing else. */
+export const refuseUnbound = (
+  { holder: { boundTo } }: HeldContext,
+  { rules }: ClaimWorld
+): ClaimDecision | undefined =>
+  boundTo === undefined || rules.isLive(boundTo)
+    ? undefined
+    : refuse({ _tag: "PresenceNotLive", presence: boundTo })
 
 export const refuseStale = ({ context, name }: ClaimState, given: Offset): ClaimDecision =>
   refuse({ _tag: "StaleToken", given, current: context.token, state: name })

@@ -20,6 +20,7 @@ const yields: { readonly [Type in ClaimCommand["type"]]: ReadonlyArray<ClaimEven
   ClaimWork: ["ClaimGranted"],
   ClaimNext: ["ClaimGranted"],
   RenewClaim: ["ClaimRenewed"],
+  SuspectClaim: ["ClaimGraceStarted"],
   VerifyClaim: [],
   ReleaseClaim: ["ClaimReleased"],
   CompleteClaim: ["ClaimCompleted"],
