@@ -114,13 +114,13 @@ export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavai
 /** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
 const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log } = boot
+    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log, agentFiles } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
     yield* runs.serve
     yield* serveReflexes(boot, [boundClaims(boot.claimKind, boot.projector.read)])
-    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
+    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",

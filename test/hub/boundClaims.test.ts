@@ -1,4 +1,6 @@
 /** Leases that are bound to a presence, by real hubs and real sessions (contracts: ledger 3.3, scenario 10 of 8). */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import type { ActorKind } from "../../src/actors/ActorKind.js"
@@ -115,6 +117,33 @@ describe("a lease that is bound to a presence", () => {
       const revoked = yield* awaitClaim(next, "a", "ClaimRevoked")
       const ended = yield* awaitPresence(next, b, "SessionEnded", { detectedBy: "reconcile" })
       expect(revoked.causation).toBe(ended.offset)
+    })
+  )
+
+  it.scopedLive("is what a session gets that claims for itself and asks for no time", () =>
+    Effect.gen(function* () {
+      const hub = yield* hubIn(yield* workspace())
+      yield* register(hub, "b")
+      yield* wake(hub)
+      const { data } = yield* awaitPresence(hub, b, "SessionSpawned")
+      const sessionId = String(data.sessionId)
+      const token = readFileSync(join(hub.parts.sessionsRoot, sessionId, "token"), "utf8")
+      const post = (path: string, body: object) =>
+        Effect.promise(async () => {
+          const headers = { Authorization: `Bearer ${token}` }
+          const request = { method: "POST", headers, body: JSON.stringify(body) }
+          return (await (await fetch(`${hub.url}${path}`, request)).json()) as Record<string, unknown>
+        })
+      for (const id of ["a", "timed", "other"]) yield* publish(hub, id)
+      expect(yield* post("/claims/a/claim", {})).toMatchObject({ ttlMs: null, boundTo: presence })
+      expect(yield* post("/claims/timed/claim", { peer: b, ttlMs: 5_000 })).toMatchObject({
+        ttlMs: 5_000,
+        boundTo: null
+      })
+      // Where nobody asks for tokens it may still act for others.
+      expect(yield* post("/claims/other/claim", { peer: "bob" })).toMatchObject({ boundTo: null })
+      const granted = yield* eventsOf(hub, "claim/a")
+      expect(granted.at(-1)).toMatchObject({ by: b, data: { peer: b, instance: sessionId } })
     })
   )
 

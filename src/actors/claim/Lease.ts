@@ -42,7 +42,7 @@ export const denyLease = (
     return { _tag: "InvalidCommand", path: "ttlMs", problem: "and boundTo exclude each other" }
   }
   if (boundTo !== undefined && !rules.isLive(boundTo)) return { _tag: "PresenceNotLive", presence: boundTo }
-  const limit = rules.maxHeldPerPeer
+  const limit = rules.heldLimitOf?.(peer) ?? rules.maxHeldPerPeer
   if (limit === undefined || ttlMs === null) return undefined
   const isOwn = from?.holder.peer === peer && !isForever(from)
   const held = index.heldBy(peer) - (isOwn ? 1 : 0)

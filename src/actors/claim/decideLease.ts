@@ -28,9 +28,9 @@ export const decideLease = (
     case "ClaimNext":
       return claimNext(state, command, world)
     case "RenewClaim":
-      return asHolder(state, command.token, (held) => refuseUnbound(held, world) ?? renew(state, held, world))
+      return asHolder(state, command, (held) => refuseUnbound(held, world) ?? renew(state, held, world))
     case "SuspectClaim":
-      return asHolder(state, command.token, () => suspect(state, command))
+      return asHolder(state, command, () => suspect(state, command))
     case "VerifyClaim":
       return verify(state, command)
   }

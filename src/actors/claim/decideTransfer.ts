@@ -28,13 +28,13 @@ export const decideTransfer = (
       // An offer that lapses would leave the lease without an end if nothing kept it going.
       return asHolder(
         state,
-        token,
+        command,
         (held) => refuseUnbound(held, world) ?? accept({ type: "HandoffOffered", token, to, offerMs })
       )
     }
     case "WithdrawHandoff": {
       const { token } = command
-      return asHolder(state, token, ({ offer }) =>
+      return asHolder(state, command, ({ offer }) =>
         offer ? accept({ type: "HandoffWithdrawn", token, to: offer.to }) : refuseNoOffer(state)
       )
     }
