@@ -243,7 +243,8 @@ export const loadSettings = ({
     const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
     const token = trimmed(environment.MOUND_TOKEN)
     const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
-    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...oldVariables(environment)] })
+    const ignored = [...withoutTokens(loaded), ...oldVariables(environment)]
+    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...ignored] })
   })
 
 interface Found {
@@ -374,6 +375,19 @@ const understood = new Set([
   "SBP_SUPERVISED",
   ...Object.values(settings).flatMap(({ old }) => old ?? [])
 ])
+
+/** Rules for agents mean nothing where none is known. */
+const withoutTokens = (loaded: Settings): ReadonlyArray<string> => {
+  const rules = [
+    "ledger.auth.kind_registry",
+    "ledger.auth.inflate_max",
+    "ledger.auth.inflate_window"
+  ] as const
+  if (loaded["ledger.auth.tokens_file"] !== undefined) return []
+  return rules
+    .filter((key) => loaded[key] !== undefined)
+    .map((key) => `${key} has no effect without ledger.auth.tokens_file`)
+}
 
 /** Variables of the old ledger that have no effect are named once, so that nobody relies on them in silence. */
 const oldVariables = (environment: Environment): ReadonlyArray<string> => {

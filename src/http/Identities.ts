@@ -102,6 +102,10 @@ export const makeIdentities = ({ hubTokens, isAskedOfAll, agents, sessionOf, own
 /** What an event says of who sent its command. */
 export const byOf = ({ name = "operator" }: Caller): string => name
 
+/** A sender's own id for a command. Those who are told apart do not get one another's answers. */
+export const commandIdFor = ({ name, isBound }: Caller, key: string | undefined): string | undefined =>
+  key !== undefined && isBound && name !== undefined ? `${name}/${key}` : key
+
 /** The token that a request shows, if it shows one. */
 export const bearerOf = ({ authorization }: IncomingHttpHeaders): string | undefined =>
   /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]

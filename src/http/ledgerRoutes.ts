@@ -14,7 +14,7 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import { listMarks } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
-import { anybody, type Caller } from "./Identities.js"
+import { anybody, type Caller, commandIdFor } from "./Identities.js"
 import { parseJson } from "./json.js"
 import type { LedgerDoor, Turned } from "./LedgerDoor.js"
 import { type AnyReason, statusOf } from "./refusals.js"
@@ -68,7 +68,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
       if ("word" in caller) return turnAway(response, caller)
       const admitted = door?.admit(mark, caller) ?? { mark }
       if ("word" in admitted) return turnAway(response, admitted)
-      const options = { by: caller.name ?? by, commandId: commandIdOf(request) }
+      const options = { by: caller.name ?? by, commandId: commandIdFor(caller, commandIdOf(request)) }
       return Effect.map(
         system.send(kind, String(mark.id), { type: "DepositPheromone", record: admitted.mark }, options),
         () => sendText(response, 201, "ok")
@@ -82,7 +82,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     const caller = enter(request)
     if ("word" in caller) return turnAway(response, caller)
     const peer = caller.name ?? by
-    const options = { by: peer, commandId: commandIdOf(request) }
+    const options = { by: peer, commandId: commandIdFor(caller, commandIdOf(request)) }
     return Effect.map(
       system.send(kind, id, { type: "ClaimWork", peer, ttlMs, preclaim }, options),
       ({ events }) => sendText(response, 200, "ok", { "Mound-Token": events[0]?.offset ?? "" })
@@ -94,7 +94,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     if ("word" in caller) return turnAway(response, caller)
     const turned = door?.inflate(caller)
     if (turned) return turnAway(response, turned)
-    const options = { by: caller.name ?? by, commandId: commandIdOf(request) }
+    const options = { by: caller.name ?? by, commandId: commandIdFor(caller, commandIdOf(request)) }
     return Effect.map(system.send(kind, id, { type: "InflatePheromone" }, options), () =>
       sendText(response, 200, "ok")
     )

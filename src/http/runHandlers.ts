@@ -28,7 +28,7 @@ export interface RunServices extends Clockwork, ThreadServices {
   readonly workflowKind: WorkflowKind
   readonly runKind: RunKind
   /** Has a workflow go over to its code as it is now, if that loads. */
-  readonly reload: (workflow: string) => Effect.Effect<Outcome, CallFailure>
+  readonly reload: (workflow: string, by: string) => Effect.Effect<Outcome, CallFailure>
   /** An output as an event holds it: what is too large is put aside. */
   readonly keepOutput: (
     content: string,
@@ -106,11 +106,11 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
         system.send(workflowKind, name, { type: "ResetWorkflow" }, { by: byOf(caller), commandId }),
         ({ state }) => ({ state: state.name, offset: state.offset })
       ),
-    reloadWorkflow: ({ path: { name } }) =>
+    reloadWorkflow: ({ path: { name }, caller }) =>
       Effect.gen(function* () {
         const listed = yield* findWorkflow(projector.read, name)
         if (!listed) return yield* refusal({ _tag: "UnknownWorkflow", workflow: name })
-        const { state, events } = yield* services.reload(name)
+        const { state, events } = yield* services.reload(name, byOf(caller))
         const error = events[0]?.data.error as { readonly message: string } | undefined
         return { state: state.name, error: error?.message ?? null, offset: state.offset }
       }),

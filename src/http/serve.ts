@@ -11,7 +11,7 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import type { UnknownEvent } from "../events/Upcasters.js"
 import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
-import { bearerOf, type Caller, type Identities, type Scope } from "./Identities.js"
+import { bearerOf, type Caller, commandIdFor, type Identities, type Scope } from "./Identities.js"
 import { parseJson } from "./json.js"
 import { needs } from "./needs.js"
 import { type AnyReason, refusal } from "./refusals.js"
@@ -213,7 +213,7 @@ const callOf = (
       if ("parameter" in segment)
         path[segment.parameter] = yield* decodeSegment(segment.parameter, segments[index] ?? "")
     }
-    const commandId = yield* commandIdOf(request)
+    const commandId = commandIdFor(caller, yield* commandIdOf(request))
     const urlParams = Option.isSome(route.decodeUrlParams)
       ? yield* invalidAt("query", route.decodeUrlParams.value(yield* queryOf(query)))
       : {}

@@ -75,7 +75,8 @@ export interface Runs {
   /** Loads a workflow's code in a process of its own, and if it loads has the workflow go over to it. */
   readonly reload: (
     workflow: string,
-    reason: "hot_reload" | "operator"
+    reason: "hot_reload" | "operator",
+    by: string
   ) => Effect.Effect<Outcome, Refused<WorkflowReason>>
   /** Records what a restart makes true, and applies the configuration. Before any invocation forks. */
   readonly takeUp: Effect.Effect<void, JournalUnavailable | Refused>
@@ -120,9 +121,9 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
     }
     return {
       runtime,
-      reload: (workflow, reason) =>
+      reload: (workflow, reason, by) =>
         Effect.flatMap(reloadCommand(runtime, workflow, reason), (command) =>
-          system.send(options.workflowKind, workflow, command, { by: "operator" })
+          system.send(options.workflowKind, workflow, command, { by })
         ),
       takeUp: Effect.zipRight(takeUp(options, outbox), applyConfig(options, options.config())),
       apply: (config) => Effect.ignoreLogged(applyConfig(options, config)),

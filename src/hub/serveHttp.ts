@@ -115,7 +115,7 @@ export const makeHubServer = (
       workflowKind: parts.workflowKind,
       runKind: parts.runKind,
       blobs: parts.blobs,
-      reload: (workflow) => parts.runs.reload(workflow, "operator"),
+      reload: (workflow, by) => parts.runs.reload(workflow, "operator", by),
       keepOutput: (content, meta) =>
         Effect.mapError(
           toOutput(parts.blobs, content, meta),

@@ -257,7 +257,7 @@ export const startHub = (
         request: (launch) =>
           Effect.map(makeRunId(clock.now()), (runId) => ({ type: "RequestRun", runId, ...launch }))
       },
-      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
+      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload", "hub"))
     })
     const log = yield* startHubLog({
       journal: services.journal,

@@ -260,6 +260,23 @@ describe("the new routes with tokens of agents", () => {
     expect((await as("bob", "/claims/b/claim", { body: {} })).status).toBe(200)
   })
 
+  withPlace("give two agents that choose the same command id an answer each", async ({ as }) => {
+    const headers = { "Idempotency-Key": "k" }
+    await as("bob", "/claims", { body: { record: mark("a") } })
+    const claim = (who: Name) => as(who, "/claims/a/claim", { body: {}, headers })
+    const [first, other, again] = [await claim("ann"), await claim("bob"), await claim("ann")]
+    expect([first.status, other.status, other.json.by]).toEqual([200, 409, "ann"])
+    expect([again.status, again.json.token]).toEqual([200, first.json.token])
+    await as("bob", "/pheromones", { body: mark("b") })
+    const old = (who: Name) =>
+      as(who, "/pheromones/b/claim", { ...post, headers: { "Idempotency-Key": "l" } })
+    expect([told(await old("bob")), told(await old("ann")), told(await old("bob"))]).toEqual([
+      [200, "ok"],
+      [409, "claimed"],
+      [200, "ok"]
+    ])
+  })
+
   withPlace("let the verbs of this machine go on by the hub's own token", async ({ hub }) => {
     const own = readFileSync(join(hub.folder, ".mound", "token"), "utf8")
     const ask = (path: string, body: object) => hub.ask(path, { body, headers: bearer(own) })
