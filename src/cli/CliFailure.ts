@@ -24,6 +24,7 @@ const exitCodes: { readonly [tag: string]: 2 | 75 } = {
   SettingsInvalid: 2,
   ConfigInvalid: 2,
   StanceRegistryInvalid: 2,
+  AuthFileInvalid: 2,
   Locked: 75
 }
 

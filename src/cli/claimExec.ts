@@ -53,12 +53,14 @@ interface Grant {
   readonly id: string
   readonly token: number
   readonly ttlMs: number | null
+  readonly graceMs: number
+  readonly boundTo: string | null
 }
 
 /** Answers with the command's exit code. */
 const work = (
   { claims }: Client,
-  { id, ttlMs, ...grant }: Grant,
+  { id, ...grant }: Grant,
   command: ReadonlyArray<string>,
   variables: { readonly [name: string]: string }
 ): Effect.Effect<number, CliFailure> =>
@@ -70,7 +72,10 @@ const work = (
       Effect.tapError(({ message }) => release(message))
     )
     const renew = Effect.mapError(claims.renew({ path, payload: { token } }), explainFailure)
-    const { exitCode, passedOn } = yield* Effect.raceFirst(child.ended, keepLease(renew, ttlMs)).pipe(
+    const { exitCode, passedOn } = yield* Effect.raceFirst(
+      child.ended,
+      keepLease(renew, renewalMs(grant))
+    ).pipe(
       Effect.tapError(() => say(`${id} is lost to us: ending ${command[0]}`)),
       Effect.tapError(() => child.end)
     )
@@ -83,13 +88,19 @@ const work = (
     return exitCode
   }).pipe(Effect.scoped)
 
-/** Renews at half of every lease; fails once the hub says that the claim is another's. */
-const keepLease = (renew: Effect.Effect<unknown, CliFailure>, ttlMs: number | null) =>
-  ttlMs === null
+/** At half of every lease; one that is bound has no end of its own, but may be in its grace. Null for ever. */
+const renewalMs = ({ ttlMs, graceMs, boundTo }: Omit<Grant, "id">): number | null =>
+  ttlMs !== null ? ttlMs / 2 : boundTo !== null ? Math.max(leastMs, graceMs / 2) : null
+
+const leastMs = 1_000
+
+/** Renews again and again; fails once the hub says that the claim is another's. */
+const keepLease = (renew: Effect.Effect<unknown, CliFailure>, everyMs: number | null) =>
+  everyMs === null
     ? Effect.never
     : renew.pipe(
         Effect.catchIf(isUnsettled, ({ message }) => say(`not renewed: ${message}`)),
-        Effect.delay(ttlMs / 2),
+        Effect.delay(everyMs),
         Effect.forever
       )
 
@@ -97,9 +108,12 @@ const keepLease = (renew: Effect.Effect<unknown, CliFailure>, ttlMs: number | nu
 const unsettled: ReadonlySet<string> = new Set([
   "HubNotRunning",
   "OutcomeUnknown",
+  // Its session has ended; another may go on with the claim until the grace is over.
+  "PresenceNotLive",
   "ReadOnly",
   "Recovering",
-  "SlowDown"
+  "SlowDown",
+  "TooManyRequests"
 ])
 const isUnsettled = ({ tag }: CliFailure): boolean => unsettled.has(tag)
 

@@ -21,6 +21,7 @@ const groups = {
   validate: () => import("./validate.js").then(({ validate }) => validate),
   claim: () => import("./claim.js").then(({ claim }) => claim),
   peer: () => import("./peer.js").then(({ peer }) => peer),
+  token: () => import("./token.js").then(({ token }) => token),
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   sense: () => import("./sense.js").then(({ sense }) => sense),
   workflow: () => import("./workflow.js").then(({ workflow }) => workflow),

@@ -19,8 +19,8 @@ interface Setting<A> {
   readonly old?: string
   /** A file or folder: a relative one is meant from the workspace in `mound.yaml`, else from where the program was started. */
   readonly isPath?: true
-  /** How the old variable writes what the key calls a duration: plain milliseconds. */
-  readonly oldUnit?: "ms"
+  /** How the old variable writes what the key calls a duration: as a plain number of these. */
+  readonly oldUnit?: "ms" | "s"
   /**
    * The variables of the old peer system, with MOUND_ or IAPEER_ before the name: plain positive numbers of this unit, which win over
    * the file. Any other value has no effect, as it had none there, and is warned of (contracts: peers 6).
@@ -108,6 +108,21 @@ const settings = {
   "ledger.lease.grace": setting(duration(0, 3_600_000), 60_000),
   "ledger.max_held_per_peer": setting(offOr(integer(1, 1_000_000)), undefined),
   "ledger.max_body_bytes": setting(size(64 * KiB, 64 * MiB), 16 * MiB),
+  "ledger.auth.tokens_file": setting<string | undefined>(text, undefined, {
+    old: "SBP_AUTH_TOKENS_FILE",
+    isPath: true
+  }),
+  "ledger.auth.kind_registry": setting<string | undefined>(text, undefined, {
+    old: "SBP_KIND_REGISTRY_FILE",
+    isPath: true
+  }),
+  "ledger.auth.inflate_max": setting(offOr(integer(0, 1_000_000)), undefined, {
+    old: "SBP_INFLATE_MAX_PER_WINDOW"
+  }),
+  "ledger.auth.inflate_window": setting(offOr(duration(1_000, 30 * dayMs)), undefined, {
+    old: "SBP_INFLATE_WINDOW_SECONDS",
+    oldUnit: "s"
+  }),
   "mcp.tools": setting<ReadonlyArray<string>>(toolNames, tools),
   "peers.idle": setting(duration(1_000, 30 * dayMs), 3_600_000, { number: ["IDLE_SECS", "s"] }),
   "peers.boot": setting<number | undefined>(duration(1_000, 3_600_000), undefined, {
@@ -228,7 +243,8 @@ export const loadSettings = ({
     const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
     const token = trimmed(environment.MOUND_TOKEN)
     const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
-    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...oldVariables(environment)] })
+    const ignored = [...withoutTokens(loaded), ...oldVariables(environment)]
+    return Effect.succeed({ settings: loaded, warnings: [...warnings, ...ignored] })
   })
 
 interface Found {
@@ -261,7 +277,7 @@ const firstSet = (
   if (fromFile) return fromFile
   const oldVariable = old && trimmed(environment[old])
   if (!old || oldVariable === undefined) return undefined
-  const raw = oldUnit === "ms" && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}ms` : oldVariable
+  const raw = oldUnit && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}${oldUnit}` : oldVariable
   return { raw, source: old, from: "env" }
 }
 
@@ -359,6 +375,19 @@ const understood = new Set([
   "SBP_SUPERVISED",
   ...Object.values(settings).flatMap(({ old }) => old ?? [])
 ])
+
+/** Rules for agents mean nothing where none is known. */
+const withoutTokens = (loaded: Settings): ReadonlyArray<string> => {
+  const rules = [
+    "ledger.auth.kind_registry",
+    "ledger.auth.inflate_max",
+    "ledger.auth.inflate_window"
+  ] as const
+  if (loaded["ledger.auth.tokens_file"] !== undefined) return []
+  return rules
+    .filter((key) => loaded[key] !== undefined)
+    .map((key) => `${key} has no effect without ledger.auth.tokens_file`)
+}
 
 /** Variables of the old ledger that have no effect are named once, so that nobody relies on them in silence. */
 const oldVariables = (environment: Environment): ReadonlyArray<string> => {

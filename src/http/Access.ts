@@ -1,33 +1,37 @@
 /**
- * Who may talk to the hub at all, decided before a body is read: no web page of a foreign origin, nobody off this machine without
- * the token (contracts: hub 5, ledger 3.4 no. 16).
+ * Who may talk to the hub at all, decided before a body is read: no web page of a foreign origin, nobody without the token that a route
+ * asks for, nobody more often than a hub can bear that is reached from elsewhere (contracts: hub 5, ledger 3.4 no. 16 and 5.4).
  */
-import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage } from "node:http"
+import { bearerOf, covers, type Identities, type Scope, type Shown } from "./Identities.js"
+import type { RateLimits } from "./RateLimits.js"
+import type { AccessReason } from "./refusals.js"
 
 export interface AccessRules {
   /** Hosts besides this machine's own names. */
   readonly allowedHosts: ReadonlyArray<string>
   readonly allowedOrigins: ReadonlyArray<string>
-  /** Asked of every caller when set. */
-  readonly token: string | undefined
-  /** Whether a token is that of a session that runs now: what a session asks it may ask. */
-  readonly isSession: (token: string) => boolean
+  readonly identities: Identities
+  /** Undefined for a hub that only this machine can reach. */
+  readonly limits: RateLimits | undefined
 }
 
-/** The token that a request shows, if it shows one. */
-export const bearerOf = ({ authorization }: IncomingMessage["headers"]): string | undefined =>
-  /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]
+/** What a route needs of its caller: `probe` tells strangers nothing, `open` looks at tokens itself. */
+export type Need = Scope | "probe" | "open"
 
 /** Why a request is turned away. */
-export type Denied = "host" | "origin" | "token"
+export interface Denied {
+  readonly reason: AccessReason
+  readonly status: number
+  /** A page of an allowed origin may read the answer. */
+  readonly isShared: boolean
+}
 
 const ownHosts = new Set(["localhost", "127.0.0.1", "[::1]"])
 
-export const makeAccess = ({ allowedHosts, allowedOrigins, token, isSession }: AccessRules) => {
+export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }: AccessRules) => {
   const hosts = new Set([...ownHosts, ...allowedHosts.map((host) => host.toLowerCase())])
   const origins = new Set(allowedOrigins)
-  const expected = token === undefined ? undefined : digest(token)
 
   const isAllowedHost = (host: string | undefined): boolean =>
     host !== undefined && (hosts.has(host.toLowerCase()) || hosts.has(hostname(host)))
@@ -37,21 +41,45 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, token, isSession }: A
     return origins.has(origin) || (site !== "cross-site" && origin === `http://${host}`)
   }
 
-  const hasToken = ({ authorization }: IncomingMessage["headers"]): boolean => {
-    const given = bearerOf({ authorization })
-    if (expected === undefined) return true
-    return given !== undefined && (timingSafeEqual(digest(given), expected) || isSession(given))
+  /** What a caller lacks that has shown this. */
+  const lacking = (shown: Shown, need: Scope): Denied | undefined => {
+    switch (shown._tag) {
+      case "Nothing":
+        return need === "read" && !identities.isAskedOfAll ? undefined : notAllowed("token", 401)
+      case "UnknownToken":
+        // Reads that are open to all stay open to those whose token was revoked.
+        if (need === "read" && !identities.isAskedOfAll) return undefined
+        return notAllowed("token", identities.hasAgents ? 403 : 401)
+      case "Known":
+        return covers(shown.scope, need) ? undefined : notAllowed(need, 403)
+    }
+  }
+
+  /** Undefined when a request that is no probe may go on. */
+  const admit = ({ headers, socket }: IncomingMessage, need: Scope | "open"): Denied | undefined => {
+    const bearer = bearerOf(headers)
+    const address = socket.remoteAddress ?? ""
+    const outFor = limits?.shutOut(address) ?? 0
+    if (outFor > 0) return tooMany(outFor)
+    if (!identities.isAsked) return limited(limits, address)
+    const shown = identities.shown(bearer)
+    if (shown._tag === "UnknownToken") limits?.failed(address)
+    const denied = need === "open" ? undefined : lacking(shown, need)
+    return denied ?? limited(limits, shown._tag === "Known" ? callerKey(shown.caller.name) : address)
   }
 
   return {
-    /** Undefined when the request may go on. `isProbe` routes tell strangers nothing and ask for no token. */
-    check: ({ headers }: IncomingMessage, isProbe: boolean): Denied | undefined => {
-      if (!isAllowedHost(headers.host)) return "host"
-      if (!isAllowedOrigin(headers)) return "origin"
-      return isProbe || hasToken(headers) ? undefined : "token"
+    /** Undefined when the request may go on. What it needs is only asked where tokens are, or limits. */
+    check: (request: IncomingMessage, needOf: () => Need): Denied | undefined => {
+      if (!isAllowedHost(request.headers.host)) return unreadable("host")
+      if (!isAllowedOrigin(request.headers)) return unreadable("origin")
+      if (!identities.isAsked && !limits) return undefined
+      const need = needOf()
+      return need === "probe" ? undefined : admit(request, need)
     },
-    /** Whether the caller has shown the token, or none is asked for. */
-    isTrusted: ({ headers }: IncomingMessage): boolean => hasToken(headers),
+    /** Whether the caller has shown a token, or none is asked for. */
+    isTrusted: ({ headers }: IncomingMessage): boolean =>
+      !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",
     /** The headers with which a browser lets a page of an allowed origin read the answer; undefined for any other. */
     sharing: ({ headers: { origin } }: IncomingMessage): Sharing | undefined =>
       origin !== undefined && origins.has(origin)
@@ -64,17 +92,37 @@ type Sharing = { readonly [header: string]: string }
 
 const sharedHeaders: Sharing = {
   Vary: "Origin",
-  "Access-Control-Allow-Methods": "GET, POST",
+  "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
   "Access-Control-Allow-Headers":
-    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mound-Journal-Id",
-  "Access-Control-Expose-Headers": "Mound-Journal-Id, Mound-Token, Retry-After",
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Mound-Journal-Id",
+  "Access-Control-Expose-Headers":
+    "ETag, Mound-Journal-Id, Mound-Token, Retry-After, Stream-Closed, Stream-Cursor, Stream-Next-Offset, Stream-Up-To-Date",
   "Access-Control-Max-Age": "600"
 }
 
 export type Access = ReturnType<typeof makeAccess>
 
-/** Digests have one length, so comparing them takes the same time whatever was given. */
-const digest = (token: string) => createHash("sha256").update(token).digest()
+/** No address looks like it. */
+const callerKey = (name: string | undefined): string => `caller ${name ?? "operator"}`
+
+const notAllowed = (need: string, status: 401 | 403): Denied => ({
+  reason: { _tag: "NotAllowed", need },
+  status,
+  isShared: true
+})
+
+const unreadable = (need: "host" | "origin"): Denied => ({ ...notAllowed(need, 403), isShared: false })
+
+const tooMany = (retryAfterMs: number): Denied => ({
+  reason: { _tag: "TooManyRequests", retryAfterMs },
+  status: 429,
+  isShared: true
+})
+
+const limited = (limits: RateLimits | undefined, caller: string): Denied | undefined => {
+  const waitMs = limits?.ask(caller) ?? 0
+  return waitMs > 0 ? tooMany(waitMs) : undefined
+}
 
 /** A `Host` without its port. */
 const hostname = (host: string): string => host.toLowerCase().replace(/:\d+$/, "")

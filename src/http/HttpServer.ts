@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect, Runtime, Schema } from "effect"
-import type { Denied } from "./Access.js"
+import type { Denied, Need } from "./Access.js"
 import type { BlobRoutes } from "./blobRoutes.js"
 import { docsPage, openApiJson } from "./docs.js"
 import { Exchanges } from "./Exchanges.js"
@@ -19,7 +19,7 @@ import {
 } from "./followRoutes.js"
 import type { McpRoute } from "./mcp.js"
 import { isProbe, type ProbeServices, probe } from "./probes.js"
-import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
+import { discardBody, retryHeader, sendFailure, sendJson, sendText } from "./respond.js"
 import type { ApiServer, Target } from "./serve.js"
 
 /** The address cannot be had. */
@@ -36,6 +36,8 @@ export interface HttpServices extends ProbeServices, FollowServices {
     response: ServerResponse,
     path: string
   ) => Effect.Effect<void> | undefined
+  /** The old ledger's routes ask for tokens themselves, in their own words. */
+  readonly looksAtTokens: boolean
   readonly mcp: McpRoute
   readonly blobs: BlobRoutes
   /** Streams and servers: the work of answering, or undefined when the request is for none of them. */
@@ -144,8 +146,8 @@ const answer = (
     discardBody(request, response)
     return void sendText(response, 414, "url too long")
   }
-  const denied = access.check(request, isProbe(path))
-  const shared = denied === "host" || denied === "origin" ? undefined : access.sharing(request)
+  const denied = access.check(request, () => needOf(services, request, path))
+  const shared = denied?.isShared === false ? undefined : access.sharing(request)
   for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
   if (denied) return deny(request, response, denied, isOld)
@@ -206,6 +208,17 @@ const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
 
 const html = { "Content-Type": "text/html; charset=utf-8" }
 
+/** What a request needs of its caller where tokens are asked for. */
+const needOf = (
+  { api, looksAtTokens }: HttpServices,
+  { method = "" }: IncomingMessage,
+  path: string
+): Need => {
+  if (isProbe(path)) return "probe"
+  if (looksAtTokens && method === "POST" && path.startsWith("/pheromones")) return "open"
+  return api.needOf(method, path) ?? (method === "GET" || method === "HEAD" ? "read" : "agent")
+}
+
 /** Until it is ready a hub shows nobody half a state; it can be told to stop all the same. */
 const awayFor = ({ hub }: HttpServices, path: string): "Recovering" | "Draining" | undefined => {
   const { name } = hub()
@@ -236,14 +249,14 @@ const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
 const deny = (
   request: IncomingMessage,
   response: ServerResponse,
-  need: Denied,
+  { reason, status }: Denied,
   isOld: boolean
 ): undefined => {
   discardBody(request, response)
-  if (need === "token") response.setHeader("WWW-Authenticate", "Bearer")
-  const status = need === "token" ? 401 : 403
-  if (isOld) sendText(response, status, "forbidden")
-  else sendFailure(response, { _tag: "NotAllowed", need }, status)
+  if (status === 401) response.setHeader("WWW-Authenticate", "Bearer")
+  if (!isOld) return sendFailure(response, reason, status) as undefined
+  const isLimit = reason._tag === "TooManyRequests"
+  sendText(response, status, isLimit ? "slow down" : "forbidden", retryHeader(reason))
 }
 
 const listen = (server: Server, host: string, port: number): Effect.Effect<number, BindFailed> =>

@@ -112,13 +112,16 @@ export const ClaimQuery = Schema.Struct({
   ...at
 })
 
-/** A command's fields are its route's body. */
+/** A command's fields are its route's body, but for what only the hub can say of its sender. */
 const body = <Fields extends Schema.Struct.Fields & { readonly type: Schema.Schema.Any }>(
   command: Schema.Struct<Fields>
 ) => {
-  const { type: _, ...fields } = command.fields
-  return Schema.Struct(fields as Omit<Fields, "type">)
+  const { type: _, holder: __, ...fields } = command.fields as Fields & { readonly holder?: unknown }
+  return Schema.Struct(fields as unknown as Omit<Fields, "type" | "holder">)
 }
+
+/** Whoever has shown a token need not name itself. */
+const taking = { peer: Schema.optional(Claim.PeerName) }
 
 const waitMs = Schema.optional(
   Schema.Int.pipe(
@@ -137,19 +140,35 @@ const claims = HttpApiGroup.make("claims")
   )
   .add(
     HttpApiEndpoint.post("claimNext", "/claims/next")
-      .setPayload(Schema.Struct({ ...body(Claim.ClaimNext).fields, waitMs }))
+      .setPayload(Schema.Struct({ ...body(Claim.ClaimNext).fields, ...taking, waitMs }))
       .addSuccess(NextGrant)
   )
-  .add(ofClaim("claim", "/claim").setPayload(body(Claim.ClaimWork)).addSuccess(Grant))
+  .add(
+    ofClaim("claim", "/claim")
+      .setPayload(Schema.Struct({ ...body(Claim.ClaimWork).fields, ...taking }))
+      .addSuccess(Grant)
+  )
   .add(ofClaim("renew", "/renew").setPayload(body(Claim.RenewClaim)).addSuccess(Renewal))
   .add(ofClaim("verify", "/verify").setPayload(body(Claim.VerifyClaim)).addSuccess(Verified))
   .add(ofClaim("release", "/release").setPayload(body(Claim.ReleaseClaim)).addSuccess(Moved))
   .add(ofClaim("complete", "/complete").setPayload(body(Claim.CompleteClaim)).addSuccess(Moved))
   .add(ofClaim("fail", "/fail").setPayload(body(Claim.FailClaim)).addSuccess(Moved))
-  .add(ofClaim("reclaim", "/reclaim").setPayload(body(Claim.ReclaimWork)).addSuccess(Grant))
+  .add(
+    ofClaim("reclaim", "/reclaim")
+      .setPayload(Schema.Struct({ ...body(Claim.ReclaimWork).fields, ...taking }))
+      .addSuccess(Grant)
+  )
   .add(ofClaim("offerHandoff", "/handoff/offer").setPayload(body(Claim.OfferHandoff)).addSuccess(Moved))
-  .add(ofClaim("acceptHandoff", "/handoff/accept").setPayload(body(Claim.AcceptHandoff)).addSuccess(Grant))
-  .add(ofClaim("declineHandoff", "/handoff/decline").setPayload(body(Claim.DeclineHandoff)).addSuccess(Moved))
+  .add(
+    ofClaim("acceptHandoff", "/handoff/accept")
+      .setPayload(Schema.Struct({ ...body(Claim.AcceptHandoff).fields, ...taking }))
+      .addSuccess(Grant)
+  )
+  .add(
+    ofClaim("declineHandoff", "/handoff/decline")
+      .setPayload(Schema.Struct({ ...body(Claim.DeclineHandoff).fields, ...taking }))
+      .addSuccess(Moved)
+  )
   .add(
     ofClaim("withdrawHandoff", "/handoff/withdraw").setPayload(body(Claim.WithdrawHandoff)).addSuccess(Moved)
   )

@@ -13,12 +13,17 @@ import { idOf, type Offset } from "../events/Event.js"
 import { findClaim, listClaims, type StoredClaim } from "../projections/claimQueries.js"
 import type { ClaimRow } from "./api.js"
 import { type Clockwork, type Moment, momentOf } from "./asOf.js"
+import type { Caller } from "./Identities.js"
+import type { MarkRules } from "./MarkRules.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
+import { holderOf, peerOf, takingBy } from "./speaking.js"
 
 export interface ClaimServices extends Clockwork {
   readonly system: ActorSystem["Type"]
   readonly kind: ClaimKind
+  /** Set where agents are known by their tokens. */
+  readonly marks: MarkRules | undefined
 }
 
 type ClaimHandlers = Pick<
@@ -47,28 +52,30 @@ type ClaimHandlers = Pick<
 /** An outcome whose state is a claim's. */
 type ClaimOutcome = Outcome & { readonly state: ClaimState }
 
-export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
-  const { system, kind, journal } = services
+/** What every call of these routes holds besides its own. */
+interface Asking {
+  readonly commandId: string | undefined
+  readonly caller: Caller
+}
 
-  /** Without identities every local caller is trusted: it is whom it names, or whoever has shown this token, or an operator. */
+export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
+  const { system, kind, journal, marks } = services
+
+  /** Whoever has shown no token is whom it names, or whoever has shown this token of a claim, or an operator. */
   const send = (
     id: string | undefined,
     command: ClaimCommand,
-    { commandId }: { readonly commandId: string | undefined },
+    { commandId, caller: { name } }: Asking,
     waitMs?: number
   ): Effect.Effect<ClaimOutcome, CallFailure> => {
-    const by = "peer" in command ? command.peer : tokenOf(command)
+    const by = name ?? ("peer" in command ? command.peer : tokenOf(command))
     return system.send(kind, id, command, { by, commandId, waitMs }) as Effect.Effect<
       ClaimOutcome,
       CallFailure
     >
   }
 
-  const moved = (
-    id: string | undefined,
-    command: ClaimCommand,
-    call: { readonly commandId: string | undefined }
-  ) =>
+  const moved = (id: string | undefined, command: ClaimCommand, call: Asking) =>
     Effect.map(send(id, command, call), ({ stream, state }) => ({
       id: idOf(stream),
       state: state.name,
@@ -98,13 +105,21 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
       if (typeof mark === "string") {
         return refusal({ _tag: "InvalidCommand", ...faults[mark] })
       }
-      const command = { type: "DepositPheromone", record: mark, maxAttempts, expectedVersion } as const
+      const admitted = marks?.admit(mark, call.caller) ?? { mark }
+      if (!("mark" in admitted)) return refusal(admitted)
+      const command = {
+        type: "DepositPheromone",
+        record: admitted.mark,
+        maxAttempts,
+        expectedVersion
+      } as const
       return moved(String(mark.id), command, call)
     },
     claimNext: (call) => {
       const { waitMs, ...fields } = call.payload
       return Effect.gen(function* () {
-        const outcome = yield* send(undefined, { type: "ClaimNext", ...fields }, call, waitMs)
+        const taking = yield* takingBy(fields, call.caller)
+        const outcome = yield* send(undefined, { type: "ClaimNext", ...taking }, call, waitMs)
         const { mark } = outcome.state.context
         const [deposit] = mark ? yield* journal.read((mark.offset - 1) as Offset, 1) : []
         const score = Number(outcome.events[0]?.data.score)
@@ -117,15 +132,29 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
       if (payload.preclaim && !isValidId(path.id)) {
         return refusal({ _tag: "InvalidCommand", ...faults["invalid id"], path: "id" })
       }
-      return Effect.map(send(path.id, { type: "ClaimWork", ...payload }, call), granted)
+      return takingBy(payload, call.caller).pipe(
+        Effect.flatMap((taking) => send(path.id, { type: "ClaimWork", ...taking }, call)),
+        Effect.map(granted)
+      )
     },
-    reclaim: (call) =>
-      Effect.map(send(call.path.id, { type: "ReclaimWork", ...call.payload }, call), granted),
+    reclaim: (call) => {
+      const { isBound, isOperator } = call.caller
+      if (call.payload.force && isBound && !isOperator) {
+        return refusal({ _tag: "NotAllowed", need: "operator" })
+      }
+      return takingBy(call.payload, call.caller).pipe(
+        Effect.flatMap((taking) => send(call.path.id, { type: "ReclaimWork", ...taking }, call)),
+        Effect.map(granted)
+      )
+    },
     acceptHandoff: (call) =>
-      Effect.map(send(call.path.id, { type: "AcceptHandoff", ...call.payload }, call), granted),
+      takingBy(call.payload, call.caller).pipe(
+        Effect.flatMap((taking) => send(call.path.id, { type: "AcceptHandoff", ...taking }, call)),
+        Effect.map(granted)
+      ),
     renew: (call) =>
       Effect.map(
-        send(call.path.id, { type: "RenewClaim", ...call.payload }, call),
+        send(call.path.id, { type: "RenewClaim", ...call.payload, ...holderOf(call.caller) }, call),
         ({ state, events, at }) => ({
           token: state.context.token as Offset,
           expiresAt: expiresAt(state.context, system.floorAt()),
@@ -140,15 +169,26 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
         expiresAt: expiresAt(state.context, system.floorAt()),
         now: at
       })),
-    release: (call) => moved(call.path.id, { type: "ReleaseClaim", ...call.payload }, call),
-    complete: (call) => moved(call.path.id, { type: "CompleteClaim", ...call.payload }, call),
-    fail: (call) => moved(call.path.id, { type: "FailClaim", ...call.payload }, call),
-    offerHandoff: (call) => moved(call.path.id, { type: "OfferHandoff", ...call.payload }, call),
-    declineHandoff: (call) => moved(call.path.id, { type: "DeclineHandoff", ...call.payload }, call),
-    withdrawHandoff: (call) => moved(call.path.id, { type: "WithdrawHandoff", ...call.payload }, call),
+    release: (call) =>
+      moved(call.path.id, { type: "ReleaseClaim", ...call.payload, ...holderOf(call.caller) }, call),
+    complete: (call) =>
+      moved(call.path.id, { type: "CompleteClaim", ...call.payload, ...holderOf(call.caller) }, call),
+    fail: (call) =>
+      moved(call.path.id, { type: "FailClaim", ...call.payload, ...holderOf(call.caller) }, call),
+    offerHandoff: (call) =>
+      moved(call.path.id, { type: "OfferHandoff", ...call.payload, ...holderOf(call.caller) }, call),
+    declineHandoff: (call) =>
+      Effect.flatMap(peerOf(call.payload, call.caller), (peer) =>
+        moved(call.path.id, { type: "DeclineHandoff", peer }, call)
+      ),
+    withdrawHandoff: (call) =>
+      moved(call.path.id, { type: "WithdrawHandoff", ...call.payload, ...holderOf(call.caller) }, call),
     revoke: (call) => moved(call.path.id, { type: "RevokeClaim", ...call.payload }, call),
     reopen: (call) => moved(call.path.id, { type: "ReopenClaim", ...call.payload }, call),
-    inflate: (call) => moved(call.path.id, { type: "InflatePheromone" }, call),
+    inflate: (call) => {
+      const reason = marks?.inflate(call.caller)
+      return reason ? refusal(reason) : moved(call.path.id, { type: "InflatePheromone" }, call)
+    },
     evaporate: (call) => moved(call.path.id, { type: "EvaporatePheromone", ...call.payload }, call),
     list: ({ urlParams: { at, cursor, limit = 100, ...filter } }) =>
       Effect.gen(function* () {

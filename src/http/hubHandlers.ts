@@ -12,6 +12,7 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
 import { healthMoments, healthOf, statusNow } from "./healthOf.js"
+import { byOf } from "./Identities.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
 import { statusOf } from "./statusOf.js"
@@ -66,9 +67,9 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const moments = yield* healthMoments(services, undefined)
         return statusOf(services, moments.health, yield* statusNow(services, moments))
       }).pipe(Effect.scoped),
-    stop: ({ payload, commandId }) =>
+    stop: ({ payload, commandId, caller }) =>
       Effect.map(
-        system.send(hubKind, "", { type: "DrainHub", ...payload }, { by: "operator", commandId }),
+        system.send(hubKind, "", { type: "DrainHub", ...payload }, { by: byOf(caller), commandId }),
         ({ state, events }) => {
           const { bootId, deadlineAt } = (state as HubState).context
           const open = events[0]?.data.open as
@@ -81,12 +82,12 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
           }
         }
       ),
-    recordBackup: ({ payload, commandId }) =>
+    recordBackup: ({ payload, commandId, caller }) =>
       Effect.gen(function* () {
         const { offset } = yield* journal.head
         if (payload.offset > offset) return yield* refusal({ _tag: "OffsetAhead", head: offset })
         const command = { type: "RecordBackup", ...payload } as const
-        const { state } = yield* system.send(hubKind, "", command, { by: "operator", commandId })
+        const { state } = yield* system.send(hubKind, "", command, { by: byOf(caller), commandId })
         return { offset: state.offset }
       }),
     rebuild: ({ path: { name } }) =>

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Cause, Effect, Option } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { MarkRecord } from "../actors/claim/ClaimEvent.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import { decodeMark, isValidId } from "../actors/claim/decodeMark.js"
 import type { Refused } from "../actors/Refused.js"
@@ -13,7 +14,9 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import { listMarks } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
+import { anybody, type Caller, commandIdFor } from "./Identities.js"
 import { parseJson } from "./json.js"
+import type { LedgerDoor, Turned } from "./LedgerDoor.js"
 import { type AnyReason, statusOf } from "./refusals.js"
 import { discardBody, sendText } from "./respond.js"
 import { shownMark } from "./shownMark.js"
@@ -31,6 +34,8 @@ export interface LedgerServices {
   readonly listClaimed: boolean
   /** Lease of a claim that comes through these routes; null is for ever. */
   readonly ttlMs: number | null
+  /** Set where agents are known by their tokens. */
+  readonly door: LedgerDoor | undefined
   readonly onDefect: (error: unknown) => void
 }
 
@@ -44,16 +49,28 @@ const sliceSize = 200
 
 /** The work of answering a request of the old protocol, or undefined when it is none. */
 export const makeLedgerRoutes = (services: LedgerServices) => {
-  const { system, kind } = services
+  const { system, kind, door } = services
+  const { stances } = kind.rules
+
+  /** Checked here too: an unknown stance is told of before a token that is missing (contracts: ledger 5.4). */
+  const isKnownStance = ({ stanceTarget }: MarkRecord): boolean =>
+    stances?.has(String(stanceTarget)) !== false
+
+  const enter = (request: IncomingMessage): Caller | Turned => door?.enter(request) ?? anybody
 
   const publish = (request: IncomingMessage, response: ServerResponse): Answering =>
     Effect.flatMap(readBody(request, services.maxBodyBytes), (bytes) => {
       const json = parseJson(bytes)
       const mark = json ? decodeMark(json.value) : "invalid json"
       if (typeof mark === "string") return Effect.sync(() => sendText(response, 400, mark))
-      const options = { by, commandId: commandIdOf(request) }
+      if (!isKnownStance(mark)) return Effect.sync(() => sendText(response, 400, "stance_unknown"))
+      const caller = enter(request)
+      if ("word" in caller) return turnAway(response, caller)
+      const admitted = door?.admit(mark, caller) ?? { mark }
+      if ("word" in admitted) return turnAway(response, admitted)
+      const options = { by: caller.name ?? by, commandId: commandIdFor(caller, commandIdOf(request)) }
       return Effect.map(
-        system.send(kind, String(mark.id), { type: "DepositPheromone", record: mark }, options),
+        system.send(kind, String(mark.id), { type: "DepositPheromone", record: admitted.mark }, options),
         () => sendText(response, 201, "ok")
       )
     })
@@ -62,18 +79,26 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     const { preclaim, ttlMs } = services
     // A preclaim begins a stream, so its id must be one that a mark may have.
     if (preclaim && !isValidId(id)) return Effect.sync(() => sendText(response, 400, invalidId))
-    const options = { by, commandId: commandIdOf(request) }
+    const caller = enter(request)
+    if ("word" in caller) return turnAway(response, caller)
+    const peer = caller.name ?? by
+    const options = { by: peer, commandId: commandIdFor(caller, commandIdOf(request)) }
     return Effect.map(
-      system.send(kind, id, { type: "ClaimWork", peer: by, ttlMs, preclaim }, options),
+      system.send(kind, id, { type: "ClaimWork", peer, ttlMs, preclaim }, options),
       ({ events }) => sendText(response, 200, "ok", { "Mound-Token": events[0]?.offset ?? "" })
     )
   }
 
-  const inflate = (request: IncomingMessage, response: ServerResponse, id: string): Answering =>
-    Effect.map(
-      system.send(kind, id, { type: "InflatePheromone" }, { by, commandId: commandIdOf(request) }),
-      () => sendText(response, 200, "ok")
+  const inflate = (request: IncomingMessage, response: ServerResponse, id: string): Answering => {
+    const caller = enter(request)
+    if ("word" in caller) return turnAway(response, caller)
+    const turned = door?.inflate(caller)
+    if (turned) return turnAway(response, turned)
+    const options = { by: caller.name ?? by, commandId: commandIdFor(caller, commandIdOf(request)) }
+    return Effect.map(system.send(kind, id, { type: "InflatePheromone" }, options), () =>
+      sendText(response, 200, "ok")
     )
+  }
 
   /** Every mark as of one instant, in slices, so that a long list holds up nobody. */
   const list = (response: ServerResponse): Answering =>
@@ -137,6 +162,12 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     )
   }
 }
+
+const turnAway = (response: ServerResponse, { status, word, retryAfter }: Turned): Answering =>
+  Effect.sync(() => {
+    const retry = retryAfter === undefined ? {} : { "Retry-After": retryAfter }
+    sendText(response, status, word, status === 401 ? { "WWW-Authenticate": "Bearer" } : retry)
+  })
 
 /** A command id of the old protocol's clients is what they send; they know no refusal for a malformed one. */
 const commandIdOf = ({ headers }: IncomingMessage): string | undefined => {

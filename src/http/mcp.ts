@@ -131,14 +131,14 @@ const callTool = (
     if (!tool)
       return yield* refusal({ _tag: "InvalidCommand", path: "name", problem: `there is no tool ${name}` })
     const credentials = credentialsOf(request)
-    const { identity, sessionId } = yield* callerOf(callers, credentials)
-    if (!identity)
+    const caller = yield* callerOf(callers, credentials)
+    if (caller.name === undefined)
       return yield* refusal({
         _tag: "NotAllowed",
         need: "an identity: a session's token or X-IAPeer-Identity"
       })
     const decoded = yield* decode(tool, given)
-    const call: ToolCall = { caller: { identity, sessionId }, credentials }
+    const call: ToolCall = { caller, credentials }
     return yield* tool.call(handlers, call, decoded as never)
   }).pipe(
     Effect.map(toResult),

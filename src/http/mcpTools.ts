@@ -6,12 +6,13 @@ import { Effect, Schema } from "effect"
 import { formatIdentity, Personality, parseIdentity, RuntimeName } from "../actors/peer/Identity.js"
 import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
 import { Offset } from "../events/Event.js"
-import type { Caller } from "./callerOf.js"
+import type { Caller } from "./Identities.js"
 import { AttachmentPaths, type PeerRow, type PresenceRow } from "./peersApi.js"
 import { type CallFailure, type Credentials, type Handlers, type PlainText, WithStatus } from "./serve.js"
 
 export interface ToolCall {
-  readonly caller: Required<Caller> & { readonly identity: NonNullable<Caller["identity"]> }
+  /** Somebody with a name. */
+  readonly caller: Caller
   readonly credentials: Credentials
 }
 
@@ -67,11 +68,11 @@ const sendToPeer = tool(
     topic: Schema.optional(Topic),
     attachments: Schema.optional(AttachmentPaths)
   },
-  (handlers, { credentials }, { personality, message, runtime, topic, attachments }) =>
+  (handlers, call, { personality, message, runtime, topic, attachments }) =>
     Effect.map(
       handlers.sendMessage({
         ...bare,
-        credentials,
+        ...call,
         urlParams: { wait: evidenceMs },
         payload: { to: personality, body: message, runtime, topic, attachments }
       }),
@@ -93,41 +94,36 @@ const sendToPeer = tool(
     )
 )
 
-const listPeers = tool(
-  "list_peers",
-  "Who there is to talk to, and how they are.",
-  {},
-  (handlers, { credentials }) =>
-    Effect.gen(function* () {
-      const rows: Array<PeerRow | PresenceRow> = []
-      for (let cursor: string | null | undefined; cursor !== null; ) {
-        const urlParams = { limit: 1_000, ...(cursor !== undefined && { cursor }) }
-        const page = bodyOf(yield* handlers.registry({ ...bare, credentials, urlParams }))
-        rows.push(...page.rows)
-        cursor = page.next
-      }
-      const statuses = new Map(
-        rows.flatMap((row) => (row.kind === "presence" ? [[row.identity, row.status]] : []))
-      )
-      const peers = rows.flatMap((row) =>
-        row.kind === "peer"
-          ? [
-              {
-                personality: row.personality,
-                runtime: row.defaultRuntime,
-                runtimes: row.runtimes,
-                description: row.description,
-                intelligence: row.intelligence,
-                status:
-                  statuses.get(
-                    formatIdentity({ runtime: row.defaultRuntime, personality: row.personality })
-                  ) ?? "asleep"
-              }
-            ]
-          : []
-      )
-      return answered({ peers })
-    })
+const listPeers = tool("list_peers", "Who there is to talk to, and how they are.", {}, (handlers, call) =>
+  Effect.gen(function* () {
+    const rows: Array<PeerRow | PresenceRow> = []
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const urlParams = { limit: 1_000, ...(cursor !== undefined && { cursor }) }
+      const page = bodyOf(yield* handlers.registry({ ...bare, ...call, urlParams }))
+      rows.push(...page.rows)
+      cursor = page.next
+    }
+    const statuses = new Map(
+      rows.flatMap((row) => (row.kind === "presence" ? [[row.identity, row.status]] : []))
+    )
+    const peers = rows.flatMap((row) =>
+      row.kind === "peer"
+        ? [
+            {
+              personality: row.personality,
+              runtime: row.defaultRuntime,
+              runtimes: row.runtimes,
+              description: row.description,
+              intelligence: row.intelligence,
+              status:
+                statuses.get(formatIdentity({ runtime: row.defaultRuntime, personality: row.personality })) ??
+                "asleep"
+            }
+          ]
+        : []
+    )
+    return answered({ peers })
+  })
 )
 
 const deposit = tool(
@@ -140,18 +136,12 @@ const deposit = tool(
     decayRate: Schema.optional(Schema.Number),
     payload: Schema.optional(Schema.Unknown)
   },
-  (handlers, { credentials }, { decayRate = 0, ...record }) =>
+  (handlers, call, { decayRate = 0, ...record }) =>
     Effect.map(
-      handlers.deposit({ ...bare, credentials, payload: { record: { ...record, decayRate } as never } }),
+      handlers.deposit({ ...bare, ...call, payload: { record: { ...record, decayRate } as never } }),
       (answer) => answered(bodyOf(answer))
     )
 )
-
-/** Whoever holds a claim is an agent in one of its sessions. */
-const holderOf = ({ caller: { identity, sessionId } }: ToolCall) => ({
-  peer: formatIdentity(identity),
-  ...(sessionId !== undefined && { instance: sessionId })
-})
 
 const claimNext = tool(
   "claim_next",
@@ -164,8 +154,9 @@ const claimNext = tool(
     Effect.map(
       handlers.claimNext({
         ...bare,
-        credentials: call.credentials,
-        payload: { ...holderOf(call), ...given }
+        ...call,
+        // One who has only named itself by a header holds it by that name.
+        payload: { peer: call.caller.name, ...given }
       }),
       (answer) => answered(bodyOf(answer))
     )
@@ -173,8 +164,8 @@ const claimNext = tool(
 
 const held = { id: Schema.String, token: Offset }
 
-const renew = tool("renew", "Keep a claim that you hold.", held, (handlers, { credentials }, { id, token }) =>
-  Effect.map(handlers.renew({ ...bare, credentials, path: { id }, payload: { token } }), (answer) =>
+const renew = tool("renew", "Keep a claim that you hold.", held, (handlers, call, { id, token }) =>
+  Effect.map(handlers.renew({ ...bare, ...call, path: { id }, payload: { token } }), (answer) =>
     answered(bodyOf(answer))
   )
 )
@@ -183,8 +174,8 @@ const complete = tool(
   "complete",
   "Finish the work of a claim that you hold, for good.",
   { ...held, summary: Schema.optional(Schema.String), result: Schema.optional(Schema.Unknown) },
-  (handlers, { credentials }, { id, ...payload }) =>
-    Effect.map(handlers.complete({ ...bare, credentials, path: { id }, payload }), (answer) =>
+  (handlers, call, { id, ...payload }) =>
+    Effect.map(handlers.complete({ ...bare, ...call, path: { id }, payload }), (answer) =>
       answered(bodyOf(answer))
     )
 )

@@ -59,11 +59,16 @@ export const makeMessageHandlers = (services: MessageServices): MessageHandlers 
     credentials: Credentials,
     named: string | undefined
   ): Effect.Effect<Identity, Refused<AnyReason>> =>
-    Effect.flatMap(callerOf(services, credentials), ({ identity }) => {
-      if (named === undefined) return Effect.succeed(identity ?? operator)
+    Effect.flatMap(callerOf(services, credentials), ({ identity, name, isOperator }) => {
+      const own = identity ?? (isOperator ? operator : undefined)
+      if (named === undefined) {
+        return own ? Effect.succeed(own) : refusal({ _tag: "UnknownSender", sender: name ?? "nobody" })
+      }
       const from = named === "operator" ? operator : parseIdentity(named)
       if (!from) return refusal({ _tag: "UnknownSender", sender: named })
-      const isOther = identity && formatIdentity(identity) !== named
+      const isOther = isOperator
+        ? name !== undefined && named !== name && named !== "operator"
+        : named !== name
       return isOther
         ? refusal({ _tag: "NotAllowed", need: "the token of the identity that `from` names" })
         : Effect.succeed(from)

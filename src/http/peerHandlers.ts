@@ -38,9 +38,9 @@ export const makePeerHandlers = (services: PeerServices): PeerHandlers => {
   const windowOf = ({ now }: Moment) => ({ now, deathWindowMs: services.deathWindowMs })
 
   /** Only an operator changes who there is. */
-  const asOperator = (credentials: Credentials): Effect.Effect<void, Refused<AnyReason>> =>
-    Effect.flatMap(callerOf(services, credentials), ({ identity }) =>
-      identity ? refusal({ _tag: "NotAllowed", need: "an operator" }) : Effect.void
+  const asOperator = (credentials: Credentials): Effect.Effect<string, Refused<AnyReason>> =>
+    Effect.flatMap(callerOf(services, credentials), ({ isOperator, name = "operator" }) =>
+      isOperator ? Effect.succeed(name) : refusal({ _tag: "NotAllowed", need: "an operator" })
     )
 
   const send = (
@@ -48,11 +48,10 @@ export const makePeerHandlers = (services: PeerServices): PeerHandlers => {
     command: PeerCommand,
     call: { readonly commandId: string | undefined; readonly credentials: Credentials }
   ) =>
-    Effect.zipRight(
-      asOperator(call.credentials),
+    Effect.flatMap(asOperator(call.credentials), (by) =>
       Effect.zipRight(
         checkName(personality),
-        system.send(peerKind, personality, command, { by: "operator", commandId: call.commandId })
+        system.send(peerKind, personality, command, { by, commandId: call.commandId })
       )
     )
 
@@ -107,18 +106,18 @@ export const makePeerHandlers = (services: PeerServices): PeerHandlers => {
       }).pipe(Effect.scoped),
     registry: ({ urlParams: { kind, state, limit = 100, cursor = "", at }, credentials }) =>
       Effect.gen(function* () {
-        const { identity } = yield* callerOf(services, credentials)
+        const { isOperator } = yield* callerOf(services, credentials)
         const moment = yield* momentOf(services, "registry", at)
         const found = yield* listRegistry(moment.read, { kind, state, limit, after: cursor })
         const toRow = (row: StoredActor): PeerRow | PresenceRow =>
-          row.kind === "peer" ? toPeerRow(row, identity === undefined) : toPresenceRow(row, windowOf(moment))
+          row.kind === "peer" ? toPeerRow(row, isOperator) : toPresenceRow(row, windowOf(moment))
         const next = found.length === limit ? (found.at(-1)?.key ?? null) : null
         return { offset: moment.offset, now: moment.now, rows: found.map(toRow), next }
       }).pipe(Effect.scoped),
     peer: ({ path: { personality }, urlParams: { at }, credentials }) =>
       Effect.gen(function* () {
-        const { identity } = yield* callerOf(services, credentials)
-        return yield* shown(personality, yield* momentOf(services, "registry", at), identity === undefined)
+        const { isOperator } = yield* callerOf(services, credentials)
+        return yield* shown(personality, yield* momentOf(services, "registry", at), isOperator)
       }).pipe(Effect.scoped),
     why: ({ path: { personality }, urlParams: { runtime, at } }) =>
       Effect.gen(function* () {

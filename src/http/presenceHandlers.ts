@@ -59,9 +59,7 @@ export const makePresenceHandlers = (services: PeerServices): PresenceHandlers =
     })
 
   const byOf = (credentials: Credentials) =>
-    Effect.map(callerOf(services, credentials), ({ identity }) =>
-      identity ? formatIdentity(identity) : "operator"
-    )
+    Effect.map(callerOf(services, credentials), ({ name = "operator" }) => name)
 
   const send = (identity: Identity, command: PresenceCommand, call: VerbCall, by: string) =>
     system.send(presenceKind, formatIdentity(identity), command, {

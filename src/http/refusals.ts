@@ -28,6 +28,24 @@ export type QueryReason =
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
   | { readonly _tag: "ConfigRejected"; readonly errors: ReadonlyArray<unknown> }
   | StreamReason
+  | AccessReason
+  | MarkReason
+
+/** Reasons for which a request is turned away before anything of it is read. */
+export type AccessReason =
+  | Extract<SystemReason, { readonly _tag: "NotAllowed" }>
+  | { readonly _tag: "TooManyRequests"; readonly retryAfterMs: number }
+
+/** Reasons for which an agent may not leave or inflate a mark. */
+export type MarkReason =
+  | Extract<SystemReason, { readonly _tag: "NotAllowed" }>
+  | { readonly _tag: "KindUnregistered"; readonly kind: string }
+  | {
+      readonly _tag: "InflateBudget"
+      readonly max: number
+      readonly windowMs: number
+      readonly retryAfterMs: number
+    }
 
 /** Reasons of the routes that read streams (contracts: streams 4). */
 export type StreamReason =
@@ -48,7 +66,7 @@ export type AnyReason =
   | ServerReason
   | QueryReason
 
-const queryExplanations: Explanations<QueryReason> = {
+const queryExplanations: Explanations<Exclude<QueryReason, SystemReason>> = {
   OffsetAhead: ({ head }) => ({
     message: `the journal ends at offset ${head}`,
     fix: "ask for an offset up to that"
@@ -89,8 +107,22 @@ const queryExplanations: Explanations<QueryReason> = {
   ReadOnlyStream: ({ name }) => ({
     message: `${name} is a stream of the journal: it is only read here`,
     fix: "send a command instead"
+  }),
+  TooManyRequests: ({ retryAfterMs }) => ({
+    message: "too many requests, or too many with a token that nobody has",
+    fix: `try again in ${secondsOf(retryAfterMs)} s`
+  }),
+  KindUnregistered: ({ kind }) => ({
+    message: `the kind ${JSON.stringify(kind)} is not in the registry of kinds`,
+    fix: "use a registered kind, or add it to the file that ledger.auth.kind_registry names"
+  }),
+  InflateBudget: ({ max, windowMs, retryAfterMs }) => ({
+    message: `an agent may inflate ${max} times in ${secondsOf(windowMs)} s`,
+    fix: `try again in ${secondsOf(retryAfterMs)} s`
   })
 }
+
+const secondsOf = (ms: number): number => Math.ceil(ms / 1_000)
 
 /** What a request lacks that is turned away before anything of it is read. */
 const accessExplanations: { readonly [need: string]: Explanation } = {
@@ -103,8 +135,16 @@ const accessExplanations: { readonly [need: string]: Explanation } = {
     fix: "add it to http.allowed_origins if they may"
   },
   token: {
-    message: "this hub wants a token",
-    fix: "send Authorization: Bearer TOKEN, with MOUND_TOKEN or what is in .mound/token"
+    message: "this hub wants a token that it knows",
+    fix: "send Authorization: Bearer TOKEN: an agent's own, MOUND_TOKEN, or what is in .mound/token"
+  },
+  agent: {
+    message: "this token is for reading alone",
+    fix: "use one of scope agent: mound token create --as AGENT"
+  },
+  operator: {
+    message: "this is for operators",
+    fix: "use a token of scope operator, or ask an operator"
   }
 }
 
@@ -127,6 +167,7 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   StanceUnknown: 400,
   OffsetAhead: 400,
   ConfigRejected: 400,
+  KindUnregistered: 400,
   NotAllowed: 403,
   StaleToken: 403,
   UnknownClaim: 404,
@@ -170,6 +211,8 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   OffsetGone: 410,
   TooLarge: 413,
   QuotaReached: 429,
+  InflateBudget: 429,
+  TooManyRequests: 429,
   TooManyServers: 429,
   SlowDown: 429,
   Defect: 500,
@@ -211,8 +254,13 @@ export const explain = (reason: AnyReason): Explanation =>
   (explanations[reason._tag] as (reason: AnyReason) => Explanation)(reason)
 
 /** Seconds after which a passing refusal is worth another try. */
-export const retryAfter = ({ _tag }: AnyReason): number | undefined =>
-  _tag === "SlowDown" || _tag === "Recovering" || _tag === "Draining" || _tag === "ReadOnly" ? 1 : undefined
+export const retryAfter = (reason: AnyReason): number | undefined => {
+  const { _tag } = reason
+  if (_tag === "TooManyRequests" || _tag === "InflateBudget") return secondsOf(reason.retryAfterMs)
+  return _tag === "SlowDown" || _tag === "Recovering" || _tag === "Draining" || _tag === "ReadOnly"
+    ? 1
+    : undefined
+}
 
 /** The JSON body: the reason's own fields, a message and what to do. */
 export const toFailure = (reason: AnyReason): Failure => {

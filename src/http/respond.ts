@@ -37,8 +37,12 @@ export const sendJson = (
 }
 
 export const sendFailure = (response: ServerResponse, reason: AnyReason, status = statusOf(reason)): void => {
+  sendJson(response, status, toFailure(reason), retryHeader(reason))
+}
+
+export const retryHeader = (reason: AnyReason): Headers => {
   const seconds = retryAfter(reason)
-  sendJson(response, status, toFailure(reason), seconds === undefined ? {} : { "Retry-After": seconds })
+  return seconds === undefined ? {} : { "Retry-After": seconds }
 }
 
 /** For an answer that is given before the body was read: the rest is thrown away, and after a moment the connection is. */

@@ -17,6 +17,7 @@ import {
 } from "../projections/runQueries.js"
 import { type Clockwork, momentOf } from "./asOf.js"
 import { causalDepth } from "./causalDepth.js"
+import { byOf, type Caller } from "./Identities.js"
 import { refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
 import { makeThreadHandler, type ThreadServices } from "./threadHandler.js"
@@ -27,7 +28,7 @@ export interface RunServices extends Clockwork, ThreadServices {
   readonly workflowKind: WorkflowKind
   readonly runKind: RunKind
   /** Has a workflow go over to its code as it is now, if that loads. */
-  readonly reload: (workflow: string) => Effect.Effect<Outcome, CallFailure>
+  readonly reload: (workflow: string, by: string) => Effect.Effect<Outcome, CallFailure>
   /** An output as an event holds it: what is too large is put aside. */
   readonly keepOutput: (
     content: string,
@@ -61,8 +62,12 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
       run ? Effect.succeed(run) : refusal({ _tag: "UnknownRun", runId: id })
     )
 
-  const moved = (id: string, command: RunCommand, commandId: string | undefined) =>
-    Effect.map(system.send(runKind, id, command, { by: "operator", commandId }), ({ state }) => ({
+  const moved = (
+    id: string,
+    command: RunCommand,
+    { commandId, caller }: { readonly commandId: string | undefined; readonly caller: Caller }
+  ) =>
+    Effect.map(system.send(runKind, id, command, { by: byOf(caller), commandId }), ({ state }) => ({
       runId: id,
       status: statusOf(state.name),
       offset: state.offset
@@ -78,13 +83,13 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
       Effect.flatMap(findWorkflow(projector.read, name), (stored) =>
         stored ? Effect.succeed(toWorkflowRow(stored)) : refusal({ _tag: "UnknownWorkflow", workflow: name })
       ),
-    requestRun: ({ path: { name }, payload, commandId, header }) =>
+    requestRun: ({ path: { name }, payload, commandId, header, caller }) =>
       Effect.gen(function* () {
         const runId = yield* makeRunId(services.now())
         const kind = header("mound-client") === "cli" ? "cli" : "http"
         const depth = yield* causalDepth(projector.read, header("mound-cause"))
         const command = { type: "RequestRun", runId, ...payload, origin: { kind }, depth } as const
-        const outcome = yield* system.send(workflowKind, name, command, { by: "operator", commandId })
+        const outcome = yield* system.send(workflowKind, name, command, { by: byOf(caller), commandId })
         // A repeated command has the run that it made the first time.
         const fate = outcome.events.find(({ type }) => fates[type] !== undefined)
         const last = outcome.events.at(-1)
@@ -96,16 +101,16 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
           offset: last?.offset ?? outcome.state.offset
         }
       }) as Effect.Effect<{ runId: string; status: string; reason?: string; offset: number }, CallFailure>,
-    resetWorkflow: ({ path: { name }, commandId }) =>
+    resetWorkflow: ({ path: { name }, commandId, caller }) =>
       Effect.map(
-        system.send(workflowKind, name, { type: "ResetWorkflow" }, { by: "operator", commandId }),
+        system.send(workflowKind, name, { type: "ResetWorkflow" }, { by: byOf(caller), commandId }),
         ({ state }) => ({ state: state.name, offset: state.offset })
       ),
-    reloadWorkflow: ({ path: { name } }) =>
+    reloadWorkflow: ({ path: { name }, caller }) =>
       Effect.gen(function* () {
         const listed = yield* findWorkflow(projector.read, name)
         if (!listed) return yield* refusal({ _tag: "UnknownWorkflow", workflow: name })
-        const { state, events } = yield* services.reload(name)
+        const { state, events } = yield* services.reload(name, byOf(caller))
         const error = events[0]?.data.error as { readonly message: string } | undefined
         return { state: state.name, error: error?.message ?? null, offset: state.offset }
       }),
@@ -147,12 +152,14 @@ export const makeRunHandlers = (services: RunServices): RunHandlers => {
         return { offset, rows, next: rows.length === limit ? String(rows.at(-1)?.offset) : null }
       }),
     thread: makeThreadHandler(services, known),
-    killRun: ({ path: { id }, payload, commandId }) => moved(id, { type: "KillRun", ...payload }, commandId),
-    resumeRun: ({ path: { id }, payload: { output }, commandId }) =>
+    killRun: (call) => moved(call.path.id, { type: "KillRun", ...call.payload }, call),
+    resumeRun: (call) =>
       Effect.gen(function* () {
-        if (!output) return yield* moved(id, { type: "ResumeRun" }, commandId)
+        const { id } = call.path
+        const { output } = call.payload
+        if (!output) return yield* moved(id, { type: "ResumeRun" }, call)
         const kept = yield* services.keepOutput(output.content, output.meta ?? {})
-        return yield* moved(id, { type: "ResumeRun", output: kept }, commandId)
+        return yield* moved(id, { type: "ResumeRun", output: kept }, call)
       })
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "../projections/senseQueries.js"
 import type { Clockwork } from "./asOf.js"
 import { causalDepth } from "./causalDepth.js"
+import { byOf } from "./Identities.js"
 import { refusal } from "./refusals.js"
 import type { SenseRow } from "./senseApi.js"
 import { type CallFailure, type Handlers, WithStatus } from "./serve.js"
@@ -53,11 +54,11 @@ export const makeSenseHandlers = (services: SenseServices): SenseHandlers => {
       Effect.flatMap(findSense(projector.read, name), (row) =>
         row ? Effect.succeed(toRow(row)) : refusal({ _tag: "UnknownSense", name })
       ),
-    triggerSense: ({ path: { name }, urlParams: { wait = 0 }, commandId, header }) =>
+    triggerSense: ({ path: { name }, urlParams: { wait = 0 }, commandId, header, caller }) =>
       Effect.gen(function* () {
         const depth = yield* causalDepth(projector.read, header("mound-cause"))
         const command = { type: "TriggerSense", cause: { kind: "manual" }, depth } as const
-        const { events, state } = yield* system.send(kind, name, command, { by: "operator", commandId })
+        const { events, state } = yield* system.send(kind, name, command, { by: byOf(caller), commandId })
         const triggered = events[0] as RecordedEvent
         if (wait > 0) {
           const ended = yield* Effect.timeoutOption(awaitEnd(services, triggered), wait)
@@ -68,13 +69,13 @@ export const makeSenseHandlers = (services: SenseServices): SenseHandlers => {
         const coalesced = causes.length + dirty.length > 1
         return new WithStatus(202, { offset: triggered.offset, dueAt, coalesced })
       }),
-    resetSense: ({ path: { name }, commandId }) =>
+    resetSense: ({ path: { name }, commandId, caller }) =>
       Effect.gen(function* () {
         const { state } = yield* system.send(
           kind,
           name,
           { type: "ResetSense" },
-          { by: "operator", commandId }
+          { by: byOf(caller), commandId }
         )
         if ((state as SenseState).name.includes("module.broken")) yield* services.reload(name)
         return { state: state.name, offset: state.offset }

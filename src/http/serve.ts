@@ -9,10 +9,11 @@ import { Cause, Effect, Option, ParseResult, Schema } from "effect"
 import type { Refused } from "../actors/Refused.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { UnknownEvent } from "../events/Upcasters.js"
-import { bearerOf } from "./Access.js"
 import type { api } from "./api.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
+import { bearerOf, type Caller, commandIdFor, type Identities, type Scope } from "./Identities.js"
 import { parseJson } from "./json.js"
+import { needs } from "./needs.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import { discardBody, sendFailure, sendJson, sendText } from "./respond.js"
 
@@ -27,6 +28,8 @@ export interface Call<Endpoint extends HttpApiEndpoint.HttpApiEndpoint.Any> {
   /** The sender's own id for the command, from `Idempotency-Key`. */
   readonly commandId: string | undefined
   readonly credentials: Credentials
+  /** Who asks, by the token that it has shown. */
+  readonly caller: Caller
   /** A header, in lower case, that is sent once. */
   readonly header: (name: string) => string | undefined
 }
@@ -69,6 +72,7 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 /** An endpoint, ready to be matched: `undefined` stands for a parameter in its path. */
 interface Route {
   readonly method: string
+  readonly need: Scope
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
   /** Of an answer that names none of its own. */
   readonly status: number
@@ -88,6 +92,8 @@ export interface ApiServer {
     response: ServerResponse,
     target: Target
   ) => Effect.Effect<void> | undefined
+  /** What the endpoint that owns this method and path needs of its caller; undefined when none does. */
+  readonly needOf: (method: string, path: string) => Scope | undefined
 }
 
 /** A request's path, still encoded, and its query. */
@@ -97,6 +103,7 @@ export interface Target {
 }
 
 export interface ApiServerOptions {
+  readonly identities: Identities
   readonly maxBodyBytes: number
   /** A deposit carries a payload, and may be larger than other commands. */
   readonly maxDepositBytes: number
@@ -109,12 +116,16 @@ export const makeApiServer = (
   options: ApiServerOptions
 ): ApiServer => {
   const routes = routesOf(protocol, handlers as unknown as { readonly [name: string]: Answer }, options)
+  const find = (method: string | undefined, segments: ReadonlyArray<string>) =>
+    routes.find((each) => each.method === method && matches(each, segments))
   return {
+    needOf: (method, path) => find(method, segmentsOf(path))?.need,
     handle: (request, response, { path, query }) => {
-      const segments = path.slice(1).split("/")
-      const route = routes.find((each) => each.method === request.method && matches(each, segments))
+      const segments = segmentsOf(path)
+      const route = find(request.method, segments)
       if (!route) return undefined
-      return callOf(route, request, segments, query).pipe(
+      const caller = options.identities.callerOf(bearerOf(request.headers))
+      return callOf(route, request, segments, query, caller).pipe(
         Effect.flatMap(route.answer),
         Effect.flatMap((answer) => {
           const { status, body } =
@@ -153,6 +164,7 @@ const routesOf = (
         Schema.decodeUnknown(schema as Schema.Schema<unknown, unknown>, strict)
       routes.push({
         method: endpoint.method,
+        need: needs[endpoint.name as keyof typeof needs],
         segments: endpoint.path.slice(1).split("/").map(toSegment),
         status: usualStatusOf(endpoint.successSchema),
         maxBodyBytes: endpoint.name === "deposit" ? maxDepositBytes : maxBodyBytes,
@@ -174,6 +186,7 @@ const usualStatusOf = ({ ast }: Schema.Schema.All): number => {
   return first && status === 200 ? HttpApiSchema.getStatusSuccessAST(first) : status
 }
 
+const segmentsOf = (path: string) => path.slice(1).split("/")
 const toSegment = (text: string) => (text.startsWith(":") ? { parameter: text.slice(1) } : { literal: text })
 const parameters = ({ segments }: Route) => segments.filter((segment) => "parameter" in segment).length
 
@@ -187,7 +200,8 @@ const callOf = (
   route: Route,
   request: IncomingMessage,
   segments: ReadonlyArray<string>,
-  query: string
+  query: string,
+  caller: Caller
 ): Effect.Effect<Call<never>, Refused<AnyReason> | BodyTooLarge> =>
   Effect.gen(function* () {
     const path: { [name: string]: string } = {}
@@ -195,7 +209,7 @@ const callOf = (
       if ("parameter" in segment)
         path[segment.parameter] = yield* decodeSegment(segment.parameter, segments[index] ?? "")
     }
-    const commandId = yield* commandIdOf(request)
+    const commandId = commandIdFor(caller, yield* commandIdOf(request))
     const urlParams = Option.isSome(route.decodeUrlParams)
       ? yield* invalidAt("query", route.decodeUrlParams.value(yield* queryOf(query)))
       : {}
@@ -209,7 +223,8 @@ const callOf = (
       const value = request.headers[name]
       return typeof value === "string" ? value : undefined
     }
-    return { path, urlParams, payload, commandId, header, credentials: credentialsOf(request) } as Call<never>
+    const credentials = credentialsOf(request)
+    return { path, urlParams, payload, commandId, header, credentials, caller } as Call<never>
   })
 
 export const credentialsOf = ({ headers }: IncomingMessage): Credentials => {

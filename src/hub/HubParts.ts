@@ -13,8 +13,10 @@ import type { Blobs } from "../events/Blobs.js"
 import type { Journal } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import type { Followers } from "../http/Followers.js"
+import type { Identities } from "../http/Identities.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { AgentFiles } from "./AgentFiles.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { Metrics } from "./metrics.js"
@@ -45,6 +47,9 @@ export interface HubParts extends PeerParts {
   readonly postman: Postman
   readonly log: HubLog
   readonly metrics: Metrics
+  readonly identities: Identities
+  /** Set where agents are known by their tokens. */
+  readonly agentFiles: AgentFiles | undefined
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>

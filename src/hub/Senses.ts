@@ -4,12 +4,11 @@ import { dirname, join } from "node:path"
 import { Effect, Schedule, type Scope } from "effect"
 import type { ActorKind } from "../actors/ActorKind.js"
 import type { ActorSystem } from "../actors/ActorSystem.js"
-import { type Reflex, runReflex } from "../actors/Reflex.js"
+import type { Reflex } from "../actors/Reflex.js"
 import type { SenseKind } from "../actors/sense/decideSense.js"
 import type { SenseCommand } from "../actors/sense/SenseCommand.js"
 import { makeSenseKind } from "../actors/sense/senseKind.js"
 import type { Settings } from "../config/Settings.js"
-import { fileCursor } from "../events/Cursor.js"
 import type { Journal } from "../events/Journal.js"
 import type { Projector } from "../projections/Projector.js"
 import { latestSignals } from "../projections/senseQueries.js"
@@ -22,6 +21,7 @@ import type { Workers } from "../runtimes/Workers.js"
 import { watchFolders } from "../runtimes/watchFolders.js"
 import type { Configuration, CurrentConfig } from "./Configuration.js"
 import { type LaunchPort, launchReflex, signalReflex } from "./senseReflexes.js"
+import { serveReflexes } from "./serveReflexes.js"
 
 /** The kind. It is made before the hub that it is part of: what runs in its states asks for the world when it runs. */
 export const makeHubSenseKind = (current: CurrentConfig, world: () => SenseWorld): SenseKind =>
@@ -56,7 +56,7 @@ export interface Senses {
   readonly serve: Effect.Effect<void, never, Scope.Scope>
 }
 
-/** When a reflex goes on that could not read the journal. */
+/** When signals are looked for again that could not be read. */
 const againMs = 1_000
 
 export const makeSenses = (services: SensesServices): Effect.Effect<Senses, never, Scope.Scope> =>
@@ -82,11 +82,7 @@ export const makeSenses = (services: SensesServices): Effect.Effect<Senses, neve
       world,
       recover: Effect.zipRight(workers.endStrays, Effect.orDie(configuration.recover)),
       serve: Effect.gen(function* () {
-        for (const reflex of reflexes) {
-          const cursor = fileCursor(join(stateDir, "cursors", `${reflex.name}.json`))
-          const following = runReflex(reflex, { ...services, cursor })
-          yield* Effect.forkScoped(Effect.retry(following, Schedule.spaced(againMs)))
-        }
+        yield* serveReflexes(services, reflexes)
         if (services.watch) yield* Effect.forkScoped(watch(services, groups))
       })
     }

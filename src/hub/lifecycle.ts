@@ -10,6 +10,7 @@ import { countByState, countMarks, leasedClaims, openClaims } from "../projectio
 import type { ReadRows } from "../projections/Projector.js"
 import { listServers } from "../projections/serverQueries.js"
 import { reapOrphans } from "../runtimes/reapOrphans.js"
+import { boundClaims } from "./boundClaims.js"
 import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
@@ -17,6 +18,7 @@ import { lifecycleLog } from "./lifecycleLog.js"
 import { watch } from "./probes.js"
 import { seedPeers } from "./seedPeers.js"
 import { keepRegistered, unregister } from "./selfRegistration.js"
+import { serveReflexes } from "./serveReflexes.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -112,12 +114,13 @@ export const readSeed = (read: ReadRows): Effect.Effect<ClaimSeed, JournalUnavai
 /** Everything runs: deadlines fire, invocations fork, reflexes act, the ledger is swept. */
 const serve = (boot: Boot): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log } = boot
+    const { system, clock, hubKind, hub, sweeper, senses, runs, settings, log, agentFiles } = boot
     const readyAt = hub().context.readyAt ?? clock.now()
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
     yield* runs.serve
-    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, now: clock.now }))
+    yield* serveReflexes(boot, [boundClaims(boot.claimKind, boot.projector.read)])
+    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",

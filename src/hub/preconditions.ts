@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
 import type { Settings } from "../config/Settings.js"
+import { tokenIn } from "./hubFile.js"
 import { StartPrecondition } from "./StartFailure.js"
 
 const leastFreeBytes = 64 * 1024 * 1024
@@ -49,17 +50,26 @@ const checkPlace = (place: string, owner: number | undefined): StartPrecondition
 
 const loopback = new Set(["127.0.0.1", "::1", "localhost"])
 
+/** The tokens that make an operator, and whether everybody must show one. */
+export interface HubTokens {
+  readonly tokens: ReadonlyArray<string>
+  readonly isAskedOfAll: boolean
+}
+
 /**
- * The token that callers must show: the configured one; off loopback there is always one, made in the state folder when needed and
- * never printed.
+ * The configured token, and the hub's own: it lies in the state folder, is made where tokens are asked for, and is never printed. Whoever
+ * can read it can read the journal too, so the verbs of this machine show it. Off loopback everybody must show a token.
  */
-export const tokenFor = (settings: Settings): Effect.Effect<string | undefined, StartPrecondition> =>
+export const hubTokens = (settings: Settings): Effect.Effect<HubTokens, StartPrecondition> =>
   Effect.try({
     try: () => {
       const file = settings["http.token_file"]
-      if (settings.token !== undefined) return settings.token
-      if (file !== undefined) return readFileSync(file, "utf8").trim()
-      return loopback.has(settings["http.host"]) ? undefined : ownToken(settings.stateDir)
+      const configured =
+        settings.token ?? (file === undefined ? undefined : readFileSync(file, "utf8").trim())
+      const isAskedOfAll = configured !== undefined || !isLoopback(settings["http.host"])
+      const isAsked = isAskedOfAll || settings["ledger.auth.tokens_file"] !== undefined
+      const own = isAsked ? ownToken(settings.stateDir) : tokenIn(settings.stateDir)
+      return { tokens: [configured, own].filter((token): token is string => !!token), isAskedOfAll }
     },
     catch: (error) =>
       new StartPrecondition({
@@ -68,6 +78,9 @@ export const tokenFor = (settings: Settings): Effect.Effect<string | undefined, 
         fix: "name a file that holds the token, readable by the hub's user alone"
       })
   })
+
+/** Whether a hub there can only be reached from this machine. */
+export const isLoopback = (host: string): boolean => loopback.has(host)
 
 const ownToken = (stateDir: string): string => {
   const path = join(stateDir, "token")

@@ -9,6 +9,7 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import { keyOf } from "../actors/hub/hubMachine.js"
 import type { Settings } from "../config/Settings.js"
+import type { AgentFiles } from "./AgentFiles.js"
 import type { HubLog } from "./hubLog.js"
 
 export interface Probe {
@@ -32,6 +33,7 @@ export interface ProbeServices {
   readonly hub: () => HubState
   readonly settings: Settings
   readonly log: HubLog
+  readonly agentFiles: AgentFiles | undefined
   readonly now: () => number
 }
 
@@ -91,7 +93,7 @@ const look = (watcher: Watcher, { system, hubKind, hub, now }: ProbeServices): E
     return Effect.ignore(system.send(hubKind, "", command, { by: "hub" }))
   })
 
-const makeProbes = ({ system, settings, log, now }: ProbeServices) =>
+const makeProbes = ({ system, settings, log, agentFiles, now }: ProbeServices) =>
   Effect.gen(function* () {
     const delay = yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -169,6 +171,16 @@ const makeProbes = ({ system, settings, log, now }: ProbeServices) =>
         clearAt: 0.7 * settings["hub.memory_limit"],
         holdMs: 0,
         measure: () => process.memoryUsage.rss()
+      },
+      {
+        ...whole,
+        component: "auth",
+        reason: "rejected",
+        limit: 0,
+        clearAt: 0,
+        holdMs: 0,
+        /** 1 while a file of tokens or kinds cannot be used: the one before it stays in force. */
+        measure: () => Number(agentFiles?.isRejected() ?? false)
       },
       {
         ...whole,

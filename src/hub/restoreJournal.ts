@@ -159,5 +159,6 @@ const claimKind = makeClaimKind({
   defaultTtlMs: 0,
   defaultGraceMs: 0,
   maxHeldPerPeer: undefined,
-  stances: undefined
+  stances: undefined,
+  isLive: () => false
 })

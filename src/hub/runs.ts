@@ -1,10 +1,8 @@
 /** Workflows and runs in a hub: their kinds, what runs in their states, the reflexes between them, and how a boot takes them up. */
-import { join } from "node:path"
-import { Effect, Queue, Schedule, type Scope } from "effect"
+import { Effect, Queue, type Scope } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { Outcome } from "../actors/CommandQueue.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
-import { runReflex } from "../actors/Reflex.js"
 import type { Refused } from "../actors/Refused.js"
 import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
 import { type OfferWorld, roleOffers } from "../actors/run/roleOffers.js"
@@ -19,7 +17,6 @@ import { makeWorkflowKind, type WorkflowKind } from "../actors/workflow/workflow
 import type { Settings } from "../config/Settings.js"
 import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
 import type { Blobs } from "../events/Blobs.js"
-import { fileCursor } from "../events/Cursor.js"
 import { idOf } from "../events/Event.js"
 import { type Journal, JournalUnavailable } from "../events/Journal.js"
 import { listClaims } from "../projections/claimQueries.js"
@@ -36,6 +33,7 @@ import {
   type WorkflowLimits,
   type WorkflowRuntime
 } from "../runtimes/workflowInvocations.js"
+import { serveReflexes } from "./serveReflexes.js"
 
 export interface RunKinds {
   readonly workflowKind: WorkflowKind
@@ -77,7 +75,8 @@ export interface Runs {
   /** Loads a workflow's code in a process of its own, and if it loads has the workflow go over to it. */
   readonly reload: (
     workflow: string,
-    reason: "hot_reload" | "operator"
+    reason: "hot_reload" | "operator",
+    by: string
   ) => Effect.Effect<Outcome, Refused<WorkflowReason>>
   /** Records what a restart makes true, and applies the configuration. Before any invocation forks. */
   readonly takeUp: Effect.Effect<void, JournalUnavailable | Refused>
@@ -122,20 +121,15 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
     }
     return {
       runtime,
-      reload: (workflow, reason) =>
+      reload: (workflow, reason, by) =>
         Effect.flatMap(reloadCommand(runtime, workflow, reason), (command) =>
-          system.send(options.workflowKind, workflow, command, { by: "operator" })
+          system.send(options.workflowKind, workflow, command, { by })
         ),
       takeUp: Effect.zipRight(takeUp(options, outbox), applyConfig(options, options.config())),
       apply: (config) => Effect.ignoreLogged(applyConfig(options, config)),
       serve: Effect.gen(function* () {
         yield* Effect.forkScoped(clearUpForEver)
-        for (const reflex of reflexes) {
-          const cursor = fileCursor(join(stateDir, "cursors", `${reflex.name}.json`))
-          yield* Effect.forkScoped(
-            Effect.retry(runReflex(reflex, { system, journal, cursor }), Schedule.spaced(againMs))
-          )
-        }
+        yield* serveReflexes(options, reflexes)
       }),
       observe: (changes) => {
         for (const change of changes) {
@@ -174,9 +168,6 @@ const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions):
 
 /** A run has at most 1,000 rounds, and an offer each at most. */
 const maxOffers = 1_000
-
-/** When a reflex goes on that could not read the journal. */
-const againMs = 1_000
 
 const all = { concurrency: "unbounded", discard: true } as const
 

@@ -10,11 +10,13 @@ import { makeClaimHandlers } from "../http/claimHandlers.js"
 import { refuseServers, refuseStreams } from "../http/disabled.js"
 import { type HttpLimits, type HttpServer, type HttpServices, makeHttpServer } from "../http/HttpServer.js"
 import { makeHubHandlers } from "../http/hubHandlers.js"
+import { LedgerDoor } from "../http/LedgerDoor.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeMcpRoute } from "../http/mcp.js"
 import { makeMessageHandlers } from "../http/messageHandlers.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
+import { type RateRules, usualRates } from "../http/RateLimits.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
@@ -25,6 +27,7 @@ import { histories } from "../replay/installed.js"
 import { toOutput } from "../runtimes/recordable.js"
 import { ulid } from "../runtimes/ulid.js"
 import { version } from "../version.js"
+import { markRulesOf, rateLimitsOf } from "./access.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -32,10 +35,22 @@ const maxCommandBytes = 1024 * 1024
 
 export const makeHubServer = (
   parts: HubParts,
-  token: string | undefined,
-  limits?: HttpLimits
+  limits?: HttpLimits,
+  rates: RateRules = usualRates
 ): Effect.Effect<HttpServer> => {
-  const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
+  const {
+    settings,
+    system,
+    journal,
+    projector,
+    clock,
+    claimKind,
+    hubKind,
+    hub,
+    sweeper,
+    onDefect,
+    identities
+  } = parts
   const now = clock.now
   const peerServices = {
     system,
@@ -47,13 +62,13 @@ export const makeHubServer = (
     peers: parts.peerKind.index,
     presences: parts.presenceKind.index,
     deathWindowMs: settings["peers.crash_loop.window"],
-    sessionOf: (token: string) => parts.sessions.requested(token, now()),
-    hubToken: token,
-    // Whoever must show the hub's token is not believed for a header.
-    acceptsHeader: settings["peers.identity_header"] === "loopback" && token === undefined
+    identities,
+    // Whoever must show a token is not believed for a header.
+    acceptsHeader: settings["peers.identity_header"] === "loopback" && !identities.isAsked
   }
+  const marks = markRulesOf(parts)
   const handlers = {
-    ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now }),
+    ...makeClaimHandlers({ system, kind: claimKind, journal, projector, now, marks }),
     ...makeSenseHandlers({
       system,
       journal,
@@ -100,7 +115,7 @@ export const makeHubServer = (
       workflowKind: parts.workflowKind,
       runKind: parts.runKind,
       blobs: parts.blobs,
-      reload: (workflow) => parts.runs.reload(workflow, "operator"),
+      reload: (workflow, by) => parts.runs.reload(workflow, "operator", by),
       keepOutput: (content, meta) =>
         Effect.mapError(
           toOutput(parts.blobs, content, meta),
@@ -114,10 +129,12 @@ export const makeHubServer = (
     access: makeAccess({
       allowedHosts: settings["http.allowed_hosts"],
       allowedOrigins: settings["http.allowed_origins"],
-      token,
-      isSession: (given) => parts.sessions.withToken(given) !== undefined
+      identities,
+      limits: rateLimitsOf(parts, rates)
     }),
+    looksAtTokens: marks !== undefined,
     api: makeApiServer(api, handlers, {
+      identities,
       maxBodyBytes: Math.min(maxCommandBytes, settings["http.max_body"]),
       maxDepositBytes,
       onDefect
@@ -131,6 +148,7 @@ export const makeHubServer = (
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
+      door: marks && new LedgerDoor(identities, marks),
       onDefect
     }),
     mcp: makeMcpRoute({

@@ -15,13 +15,14 @@ import type { Refused } from "../actors/Refused.js"
 import { makeRunId } from "../actors/run/makeRunId.js"
 import { makeServerKind } from "../actors/server/serverKind.js"
 import type { Change } from "../actors/Turn.js"
+import type { AuthFileInvalid } from "../config/agents.js"
 import type { ConfigInvalid } from "../config/ConfigProblem.js"
 import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
 import { makeBlobs } from "../events/Blobs.js"
-import type { Offset } from "../events/Event.js"
+import { idOf, type Offset, StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
 import { randomHex } from "../events/randomHex.js"
@@ -38,6 +39,7 @@ import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
 import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
+import { agentFilesOf, makeHubIdentities } from "./access.js"
 import { bind } from "./bind.js"
 import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
@@ -49,7 +51,7 @@ import { type Boot, makeInvocations } from "./lifecycle.js"
 import { type Metrics, makeMetrics } from "./metrics.js"
 import { makePostman } from "./Postman.js"
 import { makePeers } from "./peers.js"
-import { prepareStateDir, tokenFor } from "./preconditions.js"
+import { hubTokens, prepareStateDir } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
 import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
@@ -70,6 +72,7 @@ export type StartFailure =
   | Locked
   | StartPrecondition
   | StanceRegistryInvalid
+  | AuthFileInvalid
   | FormatTooNew
   | JournalCorrupt
   | JournalUnavailable
@@ -134,9 +137,10 @@ export const startHub = (
     const stancePath = settings["ledger.stance_registry"]
     const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
+    const agentFiles = yield* agentFilesOf(settings)
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
-    const token = yield* tokenFor(settings)
+    const tokens = yield* hubTokens(settings)
     const bootId = drawn ?? (yield* randomHex(32))
     const observed = yield* observe
     const defects = yield* makeDefectQueue
@@ -150,7 +154,9 @@ export const startHub = (
       defaultTtlMs: settings["ledger.lease.ttl"],
       defaultGraceMs: settings["ledger.lease.grace"],
       maxHeldPerPeer: settings["ledger.max_held_per_peer"],
-      stances
+      stances,
+      ...(agentFiles && { heldLimitOf: agentFiles.heldLimitOf }),
+      isLive: (presence) => peers.presenceKind.index.isLive(idOf(StreamId.make(presence)))
     })
     const serverKind = makeServerKind({
       ttlMs: settings["servers.ttl"],
@@ -251,7 +257,7 @@ export const startHub = (
         request: (launch) =>
           Effect.map(makeRunId(clock.now()), (runId) => ({ type: "RequestRun", runId, ...launch }))
       },
-      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload"))
+      reloadWorkflow: (workflow) => Effect.ignore(theRuns().reload(workflow, "hot_reload", "hub"))
     })
     const log = yield* startHubLog({
       journal: services.journal,
@@ -279,6 +285,8 @@ export const startHub = (
       followers: new Followers(),
       metrics,
       log,
+      agentFiles,
+      identities: makeHubIdentities(tokens, agentFiles, peers, clock.now),
       sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
       postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
@@ -289,7 +297,7 @@ export const startHub = (
     metrics.observe(parts)
     system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
     // Not acquired: what is forked for a request must stay interruptible, and would inherit that it is not.
-    const server = yield* makeHubServer(parts, token)
+    const server = yield* makeHubServer(parts)
     yield* Effect.addFinalizer(() => server.close)
     boot = { ...parts, server }
 

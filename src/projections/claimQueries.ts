@@ -149,6 +149,10 @@ export const leasedClaims = (read: ReadRows): Read =>
     "SELECT * FROM claims WHERE peer IS NOT NULL AND state LIKE 'held.%' AND (ttl_ms IS NOT NULL OR bound_to IS NOT NULL)"
   )
 
+/** Held claims that are bound to a presence. */
+export const claimsBoundTo = (read: ReadRows, presence: string): Read =>
+  query(read, "SELECT * FROM claims WHERE bound_to = ? AND state LIKE 'held.%'", [presence])
+
 /** Claims held for ever since before an instant: work that an old client may have forgotten. */
 export const countForeverSince = (
   read: ReadRows,

@@ -142,7 +142,7 @@ const next = (row: Row, event: RecordedEvent): Row => {
 
 export const claims: Projection = {
   name: "claims",
-  version: 2,
+  version: 3,
   columns: {
     id: "TEXT",
     state: "TEXT",
@@ -172,7 +172,7 @@ export const claims: Projection = {
     version: "INTEGER",
     offset: "INTEGER"
   },
-  indexes: ["(first_offset)", "(peer) WHERE peer IS NOT NULL"],
+  indexes: ["(first_offset)", "(peer) WHERE peer IS NOT NULL", "(bound_to) WHERE bound_to IS NOT NULL"],
   keys: (event) => (kindOf(event.stream) === "claim" ? [idOf(event.stream)] : []),
   streamOf: (key) => makeStreamId("claim", key),
   reduce: (row, event, key) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { binaryOf, end, moundIn, start, startDev, workspaceFolder } from "../support/binaries.js"
 import { deposit, eventsIn, post } from "../support/hubs.js"
+import * as peers from "../support/peerHubs.js"
 
 /** A hub with one mark, and what happened to it so far. */
 const place = Effect.gen(function* () {
@@ -154,6 +155,26 @@ describe("mound claim exec", () => {
       yield* startDev(workspace)
       expect((yield* running.ended).code).toBe(0)
       expect(types(yield* history).at(-1)).toBe("ClaimCompleted")
+    })
+  )
+
+  it.scopedLive("ends the command of a bound claim when the session is gone that it was bound to", () =>
+    Effect.gen(function* () {
+      const hub = yield* peers.hubIn(yield* peers.workspace())
+      yield* peers.register(hub, "b")
+      yield* peers.tell(hub, "process-b", { type: "WakePresence" })
+      yield* peers.awaitState(hub, "process-b", "live.waiting")
+      yield* deposit(hub, "w1")
+      const words = ["w1", "--as", "b", "--bound", "presence/process-b", "--grace", "1s", "--url", hub.url]
+      const running = yield* start(binaryOf("mound"), [
+        ...["claim", "exec", ...words, "--"],
+        ...["sh", "-c", "echo begun; exec sleep 600"]
+      ])
+      yield* running.awaitOutput(/begun/)
+      const { data } = yield* peers.awaitPresence(hub, "process-b", "SessionSpawned")
+      process.kill(-Number(data.pid), "SIGKILL")
+      const { code, stderr } = yield* running.ended
+      expect([code, stderr]).toEqual([1, expect.stringContaining("w1 is lost to us: ending sh")])
     })
   )
 })

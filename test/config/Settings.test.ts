@@ -39,6 +39,33 @@ describe("settings", () => {
     })
   )
 
+  it.scoped("take the old project's variables for tokens, kinds and inflations", () =>
+    Effect.gen(function* () {
+      const environment = {
+        SBP_AUTH_TOKENS_FILE: "/t.json",
+        SBP_KIND_REGISTRY_FILE: "/k.json",
+        SBP_INFLATE_MAX_PER_WINDOW: "5",
+        SBP_INFLATE_WINDOW_SECONDS: "60"
+      }
+      const { settings, warnings } = yield* load(undefined, { environment })
+      expect(settings).toMatchObject({
+        "ledger.auth.tokens_file": "/t.json",
+        "ledger.auth.kind_registry": "/k.json",
+        "ledger.auth.inflate_max": 5,
+        "ledger.auth.inflate_window": 60_000
+      })
+      expect(warnings).toEqual([])
+      const off = { SBP_INFLATE_MAX_PER_WINDOW: "0", SBP_INFLATE_WINDOW_SECONDS: "0" }
+      expect(
+        (yield* load(undefined, { environment: off })).settings["ledger.auth.inflate_window"]
+      ).toBeUndefined()
+      const alone = yield* load("ledger: { auth: { kind_registry: k.json } }")
+      expect(alone.warnings).toEqual([
+        "ledger.auth.kind_registry has no effect without ledger.auth.tokens_file"
+      ])
+    })
+  )
+
   it.scoped(
     "take a flag before a variable, a variable before the file, and the file before an old variable",
     () =>

@@ -1,11 +1,24 @@
 /** Who may talk to the hub, decided before a body is read (contracts: hub 5 and 8, ledger 3.4 no. 16). */
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { HttpApi } from "@effect/platform"
 import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
+import { api } from "../../src/http/api.js"
 import { onHub } from "../support/onHub.js"
 
 const mark = { id: "a", stanceTarget: "s", baseIntensity: 1, decayRate: 0 }
+
+/** Every method that some route of the protocol has. */
+const methodsOf = (protocol: typeof api): ReadonlyArray<string> => {
+  const methods = new Set<string>()
+  HttpApi.reflect(protocol, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint }) => methods.add(endpoint.method)
+  })
+  expect(methods).toContain("DELETE")
+  return [...methods]
+}
 
 describe("Host and Origin", () => {
   onHub("lets this machine's own names in, with any port", async ({ ask, port }) => {
@@ -63,6 +76,8 @@ describe("Host and Origin", () => {
         headers: { ...cross, "Access-Control-Request-Method": "POST" }
       })
       expect(preflight.status).toBe(204)
+      const methods = String(preflight.headers["access-control-allow-methods"]).split(", ")
+      expect(methodsOf(api).filter((method) => !methods.includes(method))).toEqual([])
       expect(preflight.headers["access-control-allow-headers"]).toContain("Idempotency-Key")
       expect((await ask("/health", { headers: { Host: "hub.lan:80" } })).status).toBe(200)
       expect((await ask("/health", { headers: { Host: "other.lan" } })).status).toBe(403)

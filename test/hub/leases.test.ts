@@ -23,7 +23,8 @@ const makeKinds = () => ({
     defaultTtlMs: 60_000,
     defaultGraceMs: 20_000,
     maxHeldPerPeer: undefined,
-    stances: undefined
+    stances: undefined,
+    isLive: () => false
   })
 })
 

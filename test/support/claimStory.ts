@@ -23,7 +23,8 @@ export const usualRules: ClaimRules = {
   defaultTtlMs: 300_000,
   defaultGraceMs: 60_000,
   maxHeldPerPeer: undefined,
-  stances: undefined
+  stances: undefined,
+  isLive: () => false
 }
 
 export type Told = ClaimEvent | Pause

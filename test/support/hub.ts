@@ -3,6 +3,7 @@ import { Agent, type IncomingHttpHeaders, request } from "node:http"
 import { Effect, Exit, Scope } from "effect"
 import { type LoadSettings, loadSettings } from "../../src/config/Settings.js"
 import type { HttpLimits } from "../../src/http/HttpServer.js"
+import type { RateRules } from "../../src/http/RateLimits.js"
 import * as inlineWriter from "../../src/hub/inlineWriter.js"
 import { makeHubServer } from "../../src/hub/serveHttp.js"
 import { type HubHandle, type StartOptions, startHub } from "../../src/hub/startHub.js"
@@ -86,8 +87,8 @@ export const startedHub = ({
   }).pipe(Effect.orDie)
 
 /** Another HTTP server of the same hub, whose requests can be counted and whose limits can be small. */
-export const serverBeside = async (hub: TestHub, limits?: HttpLimits) => {
-  const server = await Effect.runPromise(makeHubServer(hub.parts, undefined, limits))
+export const serverBeside = async (hub: TestHub, limits?: HttpLimits, rates?: RateRules) => {
+  const server = await Effect.runPromise(makeHubServer(hub.parts, limits, rates))
   const port = await Effect.runPromise(server.listen("127.0.0.1", 0))
   return { port, open: server.open, close: () => Effect.runPromise(server.close) }
 }

@@ -6,9 +6,14 @@ import { Schema } from "effect"
 import { Offset, Version } from "../../events/Event.js"
 import type { Holder, MarkRecord } from "./ClaimEvent.js"
 
-/** `peer`, `instance`, `boundTo`. */
-const Name = Schema.String.pipe(
+/** `peer`, `instance`. */
+export const PeerName = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9._:@/-]{1,128}$/, { message: () => "must be 1 to 128 of A-Za-z0-9._:@/-" })
+)
+const PresenceStream = PeerName.pipe(
+  Schema.pattern(/^presence\/./, {
+    message: () => "must be the stream of a presence, such as presence/claude-ann"
+  })
 )
 const between = (least: number, most: number) =>
   Schema.Int.pipe(
@@ -33,9 +38,12 @@ const Evidence = Schema.Array(
 const lease = {
   ttlMs: Schema.optional(Schema.NullOr(between(1_000, 86_400_000))),
   graceMs: Schema.optional(between(0, 3_600_000)),
-  boundTo: Schema.optional(Name)
+  boundTo: Schema.optional(PresenceStream)
 }
-const taker = { peer: Name, instance: Schema.optional(Name), ...lease }
+const taker = { peer: PeerName, instance: Schema.optional(PeerName), ...lease }
+
+/** `holder`: who has proved to be that peer acts as nobody else, though tokens of claims are no secret. */
+const holding = { token: Token, holder: Schema.optional(PeerName) }
 
 const finite = Schema.Number.pipe(Schema.finite({ message: () => "must be a finite number" }))
 const Weights = Schema.Record({
@@ -91,28 +99,30 @@ export const ClaimNext = command("ClaimNext", {
   minScore: Schema.optional(finite),
   prefix: Schema.optional(Schema.String)
 })
-export const RenewClaim = command("RenewClaim", { token: Token })
+export const RenewClaim = command("RenewClaim", holding)
+/** By the hub alone: the session that the lease is bound to has ended, and may come again. */
+export const SuspectClaim = command("SuspectClaim", { token: Token })
 export const VerifyClaim = command("VerifyClaim", { token: Token })
-export const ReleaseClaim = command("ReleaseClaim", { token: Token, reason: Schema.optional(Reason) })
+export const ReleaseClaim = command("ReleaseClaim", { ...holding, reason: Schema.optional(Reason) })
 export const CompleteClaim = command("CompleteClaim", {
-  token: Token,
+  ...holding,
   summary: Schema.optional(Reason),
   result: Schema.optional(Result),
   evidence: Schema.optional(Evidence)
 })
 export const FailClaim = command("FailClaim", {
-  token: Token,
+  ...holding,
   reason: Reason,
   retry: Schema.optional(Schema.Boolean),
   retryAfterMs: Schema.optional(between(0, 86_400_000))
 })
 export const OfferHandoff = command("OfferHandoff", {
-  token: Token,
-  to: Name,
+  ...holding,
+  to: PeerName,
   offerMs: Schema.optional(between(1_000, 900_000))
 })
-export const WithdrawHandoff = command("WithdrawHandoff", { token: Token })
-export const DeclineHandoff = command("DeclineHandoff", { peer: Name })
+export const WithdrawHandoff = command("WithdrawHandoff", holding)
+export const DeclineHandoff = command("DeclineHandoff", { peer: PeerName })
 export const AcceptHandoff = command("AcceptHandoff", taker)
 export const ReclaimWork = command("ReclaimWork", {
   ...taker,
@@ -130,6 +140,7 @@ export const ClaimCommand = Schema.Union(
   ClaimWork,
   ClaimNext,
   RenewClaim,
+  SuspectClaim,
   VerifyClaim,
   ReleaseClaim,
   CompleteClaim,

@@ -14,8 +14,12 @@ export interface ClaimRules {
   readonly defaultGraceMs: number
   /** Timed and bound claims that a peer may hold; undefined for any number. */
   readonly maxHeldPerPeer: number | undefined
+  /** The same for a peer that has a number of its own. */
+  readonly heldLimitOf?: (peer: string) => number | undefined
   /** Stances that may be published; undefined for any. */
   readonly stances: ReadonlySet<string> | undefined
+  /** Whether the presence of this stream is live now: a lease may be bound to it. */
+  readonly isLive: (presence: string) => boolean
 }
 
 /** What a decision looks at besides the claim itself. */
@@ -39,12 +43,31 @@ export const heldContext = ({ name, context }: ClaimState): HeldContext | undefi
 /** A holder acts by its token, which is current in every phase of its lease and in none after it. */
 export const asHolder = (
   state: ClaimState,
-  token: Offset,
+  { token, holder }: { readonly token: Offset; readonly holder?: string | undefined },
   decide: (held: HeldContext) => ClaimDecision
 ): ClaimDecision => {
   const held = heldContext(state)
-  return held?.token === token ? decide(held) : refuseStale(state, token)
+  if (held?.token !== token) return refuseStale(state, token)
+  return refuseOther(held, holder) ?? decide(held)
 }
+
+/** Whoever has proved to be another peer than the holder does not act in its name. */
+export const refuseOther = (
+  { holder }: Pick<ClaimContext, "holder">,
+  proved: string | undefined
+): ClaimDecision | undefined =>
+  proved === undefined || proved === holder?.peer
+    ? undefined
+    : refuse({ _tag: "NotAllowed", need: `to be ${holder?.peer ?? "the holder"}, who holds this claim` })
+
+/** What keeps a bound lease going has gone: its holder may end it, and nothing else. */
+export const refuseUnbound = (
+  { holder: { boundTo } }: HeldContext,
+  { rules }: ClaimWorld
+): ClaimDecision | undefined =>
+  boundTo === undefined || rules.isLive(boundTo)
+    ? undefined
+    : refuse({ _tag: "PresenceNotLive", presence: boundTo })
 
 export const refuseStale = ({ context, name }: ClaimState, given: Offset): ClaimDecision =>
   refuse({ _tag: "StaleToken", given, current: context.token, state: name })

@@ -1,11 +1,14 @@
 /** A lease: who gets it, how long it holds, whether that peer may have it, and when it ends (contracts: ledger 3.3, 4). */
+
+import type { SystemReason } from "../Refused.js"
+import { isForever } from "./ClaimContext.js"
 import type { ClaimCommandOf, ClaimRules, ClaimWorld, HeldContext } from "./ClaimDecision.js"
 import type { Holder } from "./ClaimEvent.js"
 import type { ClaimReason } from "./ClaimRefusal.js"
 
 export interface Lease {
   readonly holder: Holder
-  /** Null for ever. */
+  /** Null for ever, or as long as the holder's presence is live. */
   readonly ttlMs: number | null
   readonly graceMs: number
 }
@@ -17,25 +20,31 @@ export type LeaseRequest = Pick<
 >
 
 /** The lease that a request comes to; what it leaves out takes the defaults, in a transfer too. */
-export const leaseOf = ({ peer, instance, ttlMs, graceMs }: LeaseRequest, rules: ClaimRules): Lease => ({
-  holder: { peer, ...(instance !== undefined && { instance }) },
-  ttlMs: ttlMs === undefined ? rules.defaultTtlMs : ttlMs,
+export const leaseOf = (
+  { peer, instance, ttlMs, graceMs, boundTo }: LeaseRequest,
+  rules: ClaimRules
+): Lease => ({
+  holder: { peer, ...(instance !== undefined && { instance }), ...(boundTo !== undefined && { boundTo }) },
+  ttlMs: boundTo !== undefined ? null : ttlMs === undefined ? rules.defaultTtlMs : ttlMs,
   graceMs: graceMs ?? rules.defaultGraceMs
 })
 
 /**
  * Why a peer may not have a lease, if so. `from` is the holding that it would take over: a claim that it holds already does not
- * count twice. Nothing is a live presence yet, so no claim can be bound to one.
+ * count twice.
  */
 export const denyLease = (
   { peer, ttlMs, boundTo }: LeaseRequest,
   { rules, index }: ClaimWorld,
   from?: HeldContext
-): ClaimReason | undefined => {
-  if (boundTo !== undefined) return { _tag: "PresenceNotLive", presence: boundTo }
-  const limit = rules.maxHeldPerPeer
+): ClaimReason | SystemReason | undefined => {
+  if (boundTo !== undefined && ttlMs !== undefined) {
+    return { _tag: "InvalidCommand", path: "ttlMs", problem: "and boundTo exclude each other" }
+  }
+  if (boundTo !== undefined && !rules.isLive(boundTo)) return { _tag: "PresenceNotLive", presence: boundTo }
+  const limit = rules.heldLimitOf?.(peer) ?? rules.maxHeldPerPeer
   if (limit === undefined || ttlMs === null) return undefined
-  const isOwn = from?.holder.peer === peer && from.ttlMs !== null
+  const isOwn = from?.holder.peer === peer && !isForever(from)
   const held = index.heldBy(peer) - (isOwn ? 1 : 0)
   return held < limit ? undefined : { _tag: "QuotaReached", held, limit }
 }

@@ -11,7 +11,10 @@ import { chooseClaim, wakesClaimNext } from "./chooseClaim.js"
 import { claimMachine } from "./claimMachine.js"
 import { decideClaim } from "./decideClaim.js"
 
-export type ClaimKind = ActorKind<ClaimCommand, ClaimReason> & { readonly index: ClaimIndex }
+export type ClaimKind = ActorKind<ClaimCommand, ClaimReason> & {
+  readonly index: ClaimIndex
+  readonly rules: ClaimRules
+}
 
 const yields: { readonly [Type in ClaimCommand["type"]]: ReadonlyArray<ClaimEvent["type"]> } = {
   DepositPheromone: ["PheromoneDeposited"],
@@ -20,6 +23,7 @@ const yields: { readonly [Type in ClaimCommand["type"]]: ReadonlyArray<ClaimEven
   ClaimWork: ["ClaimGranted"],
   ClaimNext: ["ClaimGranted"],
   RenewClaim: ["ClaimRenewed"],
+  SuspectClaim: ["ClaimGraceStarted"],
   VerifyClaim: [],
   ReleaseClaim: ["ClaimReleased"],
   CompleteClaim: ["ClaimCompleted"],
@@ -60,6 +64,7 @@ export const makeClaimKind = (rules: ClaimRules): ClaimKind => {
     complete: (_state, deadline, { now }) => completed(deadline, now),
     graceMs: ({ context }: ClaimState) => context.graceMs,
     holdsDeadlines: true,
+    rules,
     index
   }
 }

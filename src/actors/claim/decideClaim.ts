@@ -20,6 +20,7 @@ export const decideClaim = (state: ClaimState, command: ClaimCommand, world: Cla
     case "ClaimWork":
     case "ClaimNext":
     case "RenewClaim":
+    case "SuspectClaim":
     case "VerifyClaim":
       return decideLease(state, command, world)
     case "OfferHandoff":

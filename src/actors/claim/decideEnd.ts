@@ -6,6 +6,7 @@ import {
   type ClaimCommandOf,
   type ClaimDecision,
   heldContext,
+  refuseOther,
   refuseStale
 } from "./ClaimDecision.js"
 import type { ClaimEventOf } from "./ClaimEvent.js"
@@ -43,7 +44,8 @@ const end = (state: ClaimState, command: EndCommand): ClaimDecision => {
   if (lastEnd?.token === command.token && lastEnd.type === event.type) return unchanged
   const completesSwept =
     isSweptWhileHeld(context) && token === command.token && event.type === "ClaimCompleted"
-  return completesSwept ? accept(event) : asHolder(state, command.token, () => accept(event))
+  if (completesSwept) return refuseOther(context, command.holder) ?? accept(event)
+  return asHolder(state, command, () => accept(event))
 }
 
 const endEvent = (

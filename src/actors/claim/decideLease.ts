@@ -6,9 +6,11 @@ import {
   type ClaimCommandOf,
   type ClaimDecision,
   type ClaimWorld,
+  type HeldContext,
   heldContext,
   refuseClaimed,
   refuseStale,
+  refuseUnbound,
   refuseUnknown
 } from "./ClaimDecision.js"
 import { type ClaimState, openMark, scoreOf } from "./ClaimIndex.js"
@@ -17,7 +19,7 @@ import { denyLease, type LeaseRequest, leaseOf } from "./Lease.js"
 
 export const decideLease = (
   state: ClaimState,
-  command: ClaimCommandOf<"ClaimWork" | "ClaimNext" | "RenewClaim" | "VerifyClaim">,
+  command: ClaimCommandOf<"ClaimWork" | "ClaimNext" | "RenewClaim" | "SuspectClaim" | "VerifyClaim">,
   world: ClaimWorld
 ): ClaimDecision => {
   switch (command.type) {
@@ -26,7 +28,9 @@ export const decideLease = (
     case "ClaimNext":
       return claimNext(state, command, world)
     case "RenewClaim":
-      return asHolder(state, command.token, () => renew(state, world))
+      return asHolder(state, command, (held) => refuseUnbound(held, world) ?? renew(state, held, world))
+    case "SuspectClaim":
+      return asHolder(state, command, () => suspect(state, command))
     case "VerifyClaim":
       return verify(state, command)
   }
@@ -69,12 +73,19 @@ const granted = ({ attempts }: ClaimContext, request: LeaseRequest, { rules }: C
 }
 
 /** Renewals within a third of the lease are coalesced: the end that was named still holds, and "still alive" is no event. */
-const renew = ({ name, context }: ClaimState, { now }: ClaimWorld): ClaimDecision => {
-  const { ttlMs, leaseFrom, token } = context
+const renew = (
+  { name }: ClaimState,
+  { ttlMs, leaseFrom, token }: HeldContext,
+  { now }: ClaimWorld
+): ClaimDecision => {
   const runsOut =
     name === "held.grace" || (name === "held.active" && ttlMs !== null && now - leaseFrom >= ttlMs / 3)
-  return runsOut && token !== null ? accept({ type: "ClaimRenewed", token }) : unchanged
+  return runsOut ? accept({ type: "ClaimRenewed", token }) : unchanged
 }
+
+/** A bound lease has no timer: its grace begins because the session that it was bound to has ended. */
+const suspect = ({ name }: ClaimState, { token }: ClaimCommandOf<"SuspectClaim">): ClaimDecision =>
+  name === "held.grace" ? unchanged : accept({ type: "ClaimGraceStarted", token, cause: "presence" })
 
 /** Whether a token is current, for an outside resource that is fenced by it; nothing happens. */
 const verify = (state: ClaimState, { token }: ClaimCommandOf<"VerifyClaim">): ClaimDecision =>

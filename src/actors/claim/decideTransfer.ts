@@ -6,7 +6,8 @@ import {
   type ClaimDecision,
   type ClaimWorld,
   type HeldContext,
-  heldContext
+  heldContext,
+  refuseUnbound
 } from "./ClaimDecision.js"
 import type { ClaimState } from "./ClaimIndex.js"
 import { denyLease, expiresAt, type LeaseRequest, leaseOf } from "./Lease.js"
@@ -24,11 +25,16 @@ export const decideTransfer = (
   switch (command.type) {
     case "OfferHandoff": {
       const { token, to, offerMs = defaultOfferMs } = command
-      return asHolder(state, token, () => accept({ type: "HandoffOffered", token, to, offerMs }))
+      // An offer that lapses would leave the lease without an end if nothing kept it going.
+      return asHolder(
+        state,
+        command,
+        (held) => refuseUnbound(held, world) ?? accept({ type: "HandoffOffered", token, to, offerMs })
+      )
     }
     case "WithdrawHandoff": {
       const { token } = command
-      return asHolder(state, token, ({ offer }) =>
+      return asHolder(state, command, ({ offer }) =>
         offer ? accept({ type: "HandoffWithdrawn", token, to: offer.to }) : refuseNoOffer(state)
       )
     }

@@ -28,6 +28,8 @@ export const isAtRest = (state: PresenceStateName): boolean =>
   state === "crashLoop" ||
   state.startsWith("asleep.")
 
+const isLive = (state: PresenceStateName): boolean => state.startsWith("live.")
+
 export class PresenceIndex {
   readonly #presences = new Map<string, ListedPresence>()
   readonly #counts = new Map<PresenceStateName, number>()
@@ -71,7 +73,12 @@ export class PresenceIndex {
 
   /** Presences with a session that takes messages. */
   get live(): number {
-    return [...this.#counts].reduce((sum, [state, count]) => sum + (state.startsWith("live.") ? count : 0), 0)
+    return [...this.#counts].reduce((sum, [state, count]) => sum + (isLive(state) ? count : 0), 0)
+  }
+
+  isLive(identity: string): boolean {
+    const presence = this.#presences.get(identity)
+    return presence !== undefined && isLive(presence.state)
   }
 
   /** The state of a presence that is not at rest. */

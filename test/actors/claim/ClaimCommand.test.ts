@@ -19,7 +19,7 @@ const limits: ReadonlyArray<
 > = [
   [take, "peer", ["A-z0.9_:@/-", "x".repeat(128)], ["", "x".repeat(129), "a b", "é", 5, null]],
   [take, "instance", ["1"], ["", "x".repeat(129)]],
-  [take, "boundTo", ["presence/claude-ann"], [""]],
+  [take, "boundTo", ["presence/claude-ann"], ["", "claude-ann", "presence/", "peer/ann"]],
   [take, "ttlMs", [null, 1_000, 86_400_000], [999, 86_400_001, 1_000.5, "1000"]],
   [take, "graceMs", [0, 3_600_000], [-1, 3_600_001, null]],
   [offer, "offerMs", [1_000, 900_000], [999, 900_001]],
