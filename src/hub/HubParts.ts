@@ -15,8 +15,10 @@ import type { Rebuilt } from "../events/Writer.js"
 import type { Followers } from "../http/Followers.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
+import type { AuditLog } from "./auditLog.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
+import type { LedgerImporter } from "./LedgerImporter.js"
 import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
@@ -42,8 +44,10 @@ export interface HubParts extends PeerParts {
   readonly serverKind: ServerKind
   readonly followers: Followers
   readonly sweeper: Sweeper
+  readonly importer: LedgerImporter
   readonly postman: Postman
   readonly log: HubLog
+  readonly audit: AuditLog
   readonly metrics: Metrics
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState

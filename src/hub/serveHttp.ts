@@ -15,6 +15,7 @@ import { makeMcpRoute } from "../http/mcp.js"
 import { makeMessageHandlers } from "../http/messageHandlers.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
+import { refusal } from "../http/refusals.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
@@ -33,7 +34,7 @@ const maxCommandBytes = 1024 * 1024
 export const makeHubServer = (
   parts: HubParts,
   token: string | undefined,
-  limits?: HttpLimits
+  { limits, isLasting = true }: { readonly limits?: HttpLimits; readonly isLasting?: boolean } = {}
 ): Effect.Effect<HttpServer> => {
   const { settings, system, journal, projector, clock, claimKind, hubKind, hub, sweeper, onDefect } = parts
   const now = clock.now
@@ -80,6 +81,12 @@ export const makeHubServer = (
       workspace: settings.workspace,
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
+      auditOutage: parts.audit.outage,
+      stillWritten: parts.importer.stillWritten,
+      importLedger: (path, isDryRun) =>
+        Effect.catchTag(parts.importer.run(path, isDryRun), "LedgerUnreadable", ({ path, problem }) =>
+          refusal({ _tag: "LedgerUnreadable", path, problem })
+        ),
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
@@ -131,6 +138,7 @@ export const makeHubServer = (
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
+      audit: parts.audit.note,
       onDefect
     }),
     mcp: makeMcpRoute({
@@ -148,6 +156,8 @@ export const makeHubServer = (
     journal,
     hub,
     onDefect,
+    isLasting,
+    audit: parts.audit.note,
     isWritable: () => system.outage() === undefined,
     marks: () => ({
       listed: index.listed,
