@@ -35,6 +35,7 @@ import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
+import { checkOldLedger, type LedgerUnreadable } from "../runtimes/readOldLedger.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
 import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
@@ -73,6 +74,7 @@ export type StartFailure =
   | Locked
   | StartPrecondition
   | StanceRegistryInvalid
+  | LedgerUnreadable
   | FormatTooNew
   | JournalCorrupt
   | JournalUnavailable
@@ -140,6 +142,7 @@ export const startHub = (
     const stancePath = settings["ledger.stance_registry"]
     const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
+    yield* checkOldLedger(settings["ledger.import"])
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const token = yield* tokenFor(settings)

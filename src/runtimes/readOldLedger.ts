@@ -3,7 +3,7 @@
  * it if there is one (contracts: ledger 6.2). It is read in slices, so that whoever else is served is held up for moments only.
  */
 import { createHash, type Hash } from "node:crypto"
-import { closeSync, createReadStream, openSync, readSync, statSync } from "node:fs"
+import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs"
 import { setImmediate as turn } from "node:timers/promises"
 import type Database from "better-sqlite3"
 import { Effect, Schema } from "effect"
@@ -49,9 +49,26 @@ export const readOldLedger = (path: string, now: number): Effect.Effect<ReadLedg
       else await readLines(path, reading, signal)
       return reading.result(bytes)
     },
-    catch: (error) =>
-      new LedgerUnreadable({ path, problem: error instanceof Error ? error.message : String(error) })
+    catch: (error) => unreadable(path, error)
   })
+
+/** Whether it can be read, before anything depends on it. A file that is not there is none to be read. */
+export const checkOldLedger = (path: string | undefined): Effect.Effect<void, LedgerUnreadable> =>
+  Effect.try({
+    try: () => {
+      if (path === undefined || !existsSync(path) || !isDatabase(path)) return
+      const db = openReadOnly(path)
+      try {
+        checkTables(db)
+      } finally {
+        db.close()
+      }
+    },
+    catch: (error) => unreadable(path ?? "", error)
+  })
+
+const unreadable = (path: string, error: unknown): LedgerUnreadable =>
+  new LedgerUnreadable({ path, problem: error instanceof Error ? error.message : String(error) })
 
 /** Bytes of a ledger's file, and of the log of writes beside a database. */
 export const sizeOf = (path: string): number =>
@@ -128,13 +145,7 @@ const readDatabase = async (path: string, reading: Reading, signal: AbortSignal)
   const db = openReadOnly(path)
   try {
     db.exec("BEGIN")
-    const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
-    if (tables.length === 0) return
-    if (!tables.includes("pheromones") || !tables.includes("claims")) {
-      throw new Error(
-        "it is a database, but none of the old server's: it has no tables pheromones and claims"
-      )
-    }
+    if (!checkTables(db)) return
     const marks = "SELECT id, json, published_at, inflations FROM pheromones ORDER BY published_at, id"
     for await (const row of rowsOf(db, marks, reading.hash, signal)) {
       const { id, json, published_at: publishedAt, inflations } = row
@@ -148,6 +159,14 @@ const readDatabase = async (path: string, reading: Reading, signal: AbortSignal)
   } finally {
     db.close()
   }
+}
+
+/** False for a database with nothing in it: its server ended before it had begun. */
+const checkTables = (db: Database.Database): boolean => {
+  const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
+  if (tables.length === 0) return false
+  if (tables.includes("pheromones") && tables.includes("claims")) return true
+  throw new Error("it is a database, but none of the old server's: it has no tables pheromones and claims")
 }
 
 type Row = { readonly [column: string]: unknown }

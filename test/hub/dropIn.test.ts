@@ -172,6 +172,13 @@ describe("server.mjs", () => {
           stderr: expect.stringContaining("SBP_LEDGER_JSONL and SBP_LEDGER_SQLITE")
         })
         expect(readdirSync(folder)).toEqual([])
+        // Without the old claims work could be given away twice.
+        writeFileSync(both.SBP_LEDGER_SQLITE, "SQLite format 3\0 and then nothing of the kind")
+        expect(yield* ends({ PORT: "0", SBP_LEDGER_SQLITE: both.SBP_LEDGER_SQLITE })).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/^sbp: the old ledger .*b cannot be read: .*\nfix: /)
+        })
+        expect(readdirSync(folder)).toEqual(["b"])
       }),
     timeoutMs
   )
