@@ -11,7 +11,7 @@ import { journalPath } from "../hub/holdLock.js"
 import { LedgerMetrics } from "../hub/LedgerMetrics.js"
 import { ask, asking, given } from "./ask.js"
 import { failed } from "./CliFailure.js"
-import { stateDirOf, workspace } from "./common.js"
+import { json, stateDirOf, workspace } from "./common.js"
 import { openMoment, type Store } from "./journalStore.js"
 import { print } from "./output.js"
 
@@ -59,7 +59,8 @@ const metrics = Command.make(
       Args.withDescription("an audit log; by default the workspace's journal is summed up"),
       Args.optional
     ),
-    workspace
+    workspace,
+    json
   },
   (options) =>
     Effect.gen(function* () {

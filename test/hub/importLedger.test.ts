@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } 
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
-import { filesIn } from "../support/binaries.js"
+import { filesIn, moundIn } from "../support/binaries.js"
 import { startedHub, type TestHub } from "../support/hub.js"
 import { oldServer } from "../support/oldServer.js"
 import { temporaryFolder } from "../support/stores.js"
@@ -258,6 +258,26 @@ describe("an old ledger in SQLite", () => {
         path: "path"
       })
     })
+  )
+})
+
+describe("mound ledger import", () => {
+  it.scopedLive(
+    "prints the report as one line of JSON, and fails where there is no such file",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        yield* startedHub({ folder })
+        writeFileSync(join(folder, "old.jsonl"), `${published("a")}\n`)
+        const mound = moundIn(folder)
+        const dry = yield* mound("ledger", "import", "old.jsonl", "--dry-run")
+        expect(dry).toMatchObject({ code: 0, stderr: "" })
+        expect(yield* mound("ledger", "import", "old.jsonl")).toMatchObject({ code: 0, stdout: dry.stdout })
+        expect(JSON.parse(dry.stdout)).toMatchObject({ pheromones: 1, claims: 0, skipped: [] })
+        const { code, stderr } = yield* mound("ledger", "import", "missing.jsonl")
+        expect([code, stderr]).toEqual([1, expect.stringContaining(join(folder, "missing.jsonl"))])
+      }),
+    60_000
   )
 })
 
