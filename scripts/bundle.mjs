@@ -12,6 +12,7 @@ await build({
   entryPoints: {
     mound: "dist/src/main.js",
     journal: "dist/src/journal.js",
+    server: "dist/src/server.js",
     // Beside the chunks, where the code that starts it looks for it.
     "chunks/writerThread": "dist/src/hub/writerThread.js",
     "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",

@@ -104,10 +104,20 @@ const healthNow = (parts: HubParts) =>
   Effect.gen(function* () {
     const moments = yield* healthMoments({ ...parts, now: parts.clock.now }, undefined)
     const { name: state, context } = parts.hub()
-    return yield* healthOf({ ...parts, logOutage: parts.log.outage }, moments, moments.health, {
-      state,
-      bootId: context.bootId
-    })
+    return yield* healthOf(
+      {
+        ...parts,
+        logOutage: parts.log.outage,
+        auditOutage: parts.audit.outage,
+        stillWritten: parts.importer.stillWritten
+      },
+      moments,
+      moments.health,
+      {
+        state,
+        bootId: context.bootId
+      }
+    )
   }).pipe(Effect.scoped)
 
 /** Rejects with the error itself, not with an account of the fiber that met it. */

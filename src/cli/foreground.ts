@@ -38,7 +38,10 @@ export const runForeground = (
 const sameSignalMs = 1_000
 
 /** The first signal drains, a second one cuts the drain short. */
-const stopOnSignals = (hub: HubHandle, drainTimeoutMs: number): Effect.Effect<void, never, Scope.Scope> =>
+export const stopOnSignals = (
+  hub: HubHandle,
+  drainTimeoutMs: number
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const fork = Runtime.runFork(yield* Effect.runtime<never>())
     let stoppedAt: number | undefined

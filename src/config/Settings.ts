@@ -16,7 +16,7 @@ interface Setting<A> {
   /** An older key of `mound.yaml` for the same thing. */
   readonly alias?: string
   /** Variable to read besides the one that the key's name gives. */
-  readonly old?: string
+  readonly old?: string | ReadonlyArray<string>
   /** A file or folder: a relative one is meant from the workspace in `mound.yaml`, else from where the program was started. */
   readonly isPath?: true
   /** How the old variable writes what the key calls a duration: as a plain number of these. */
@@ -53,6 +53,10 @@ const toolNames: Parser<ReadonlyArray<string>> = (raw) => {
   const unknown = "value" in parsed ? parsed.value.find((name) => !known.includes(name)) : undefined
   return unknown === undefined ? parsed : { problem: `${unknown} is no tool; those are ${tools.join(", ")}` }
 }
+
+/** Of several old variables for one thing only one may be set. */
+const oneText: Parser<string> = (raw) =>
+  Array.isArray(raw) ? { problem: "is set by both; set only one of them" } : text(raw)
 
 /** Yes or no, in any of the words that the old system knew. */
 const yesOrNo: Parser<boolean> = (raw) =>
@@ -93,10 +97,20 @@ const settings = {
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
+  "ledger.import": setting<string | undefined>(oneText, undefined, {
+    old: ["SBP_LEDGER_JSONL", "SBP_LEDGER_SQLITE"],
+    isPath: true
+  }),
+  "ledger.runtime_file": setting<string | undefined>(text, undefined, {
+    old: "SBP_RUNTIME_FILE",
+    isPath: true
+  }),
   "ledger.stance_registry": setting<string | undefined>(text, undefined, {
     old: "SBP_STANCE_REGISTRY",
     isPath: true
   }),
+  "ledger.audit.file": setting<string | undefined>(text, undefined, { old: "SBP_LOG_FILE", isPath: true }),
+  "ledger.audit.stderr": setting(boolean, false, { old: "SBP_LOG_STDERR" }),
   "ledger.sweep.interval": setting(offOr(duration(100, 30 * dayMs)), undefined, {
     old: "SBP_DECAY_GC_INTERVAL_MS",
     oldUnit: "ms"
@@ -170,6 +184,7 @@ type Key = keyof Definitions
 const variables: { readonly [K in Key]?: string } = {
   "http.port": "MOUND_PORT",
   "http.host": "MOUND_HOST",
+  "ledger.runtime_file": "MOUND_RUNTIME_FILE",
   "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT",
   "hub.ready_timeout": "MOUND_READY_TIMEOUT"
 }
@@ -275,10 +290,15 @@ const firstSet = (
   }
   const fromFile = file.get(key)
   if (fromFile) return fromFile
-  const oldVariable = old && trimmed(environment[old])
-  if (!old || oldVariable === undefined) return undefined
-  const raw = oldUnit && /^[1-9]\d*$/.test(oldVariable) ? `${oldVariable}${oldUnit}` : oldVariable
-  return { raw, source: old, from: "env" }
+  const set = [old ?? []].flat().flatMap((source) => {
+    const value = trimmed(environment[source])
+    return value === undefined ? [] : [{ source, value }]
+  })
+  const [first, ...others] = set
+  if (!first) return undefined
+  const values = set.map(({ value }) => (oldUnit && /^[1-9]\d*$/.test(value) ? `${value}${oldUnit}` : value))
+  const source = set.map((each) => each.source).join(" and ")
+  return { raw: others.length === 0 ? values[0] : values, source, from: "env" }
 }
 
 const plainNumber = (

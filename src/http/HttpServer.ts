@@ -139,7 +139,7 @@ const answer = (
 ): Effect.Effect<void> | undefined => {
   const { access } = services
   const target = targetOf(request.url ?? "")
-  if (!target) return notFound(request, response)
+  if (!target) return notFound(services, request, response)
   const { path } = target
   const isOld = isOldPath(path)
   if (Buffer.byteLength(request.url ?? "") > maxUrlBytes) {
@@ -166,7 +166,7 @@ const answer = (
     services.blobs(request, response, path) ??
     services.streams(request, response, target) ??
     services.api.handle(request, response, target) ??
-    notFound(request, response)
+    notFound(services, request, response)
   )
 }
 
@@ -181,7 +181,10 @@ const page = (
   if (request.method !== "GET") return undefined
   if (path === "/docs") return Effect.sync(() => sendText(response, 200, docsPage(), html))
   if (path === "/openapi.json") return Effect.sync(() => sendJson(response, 200, openApiJson()))
-  if (path === "/stream") return followClaims(services, request, response)
+  if (path === "/stream") {
+    services.audit("sse_open", { path })
+    return followClaims(services, request, response)
+  }
   const runId = runEvents.exec(path)?.[1]
   if (runId !== undefined && wantsEventStream(request, target)) {
     return followRun(services, request, response, runId)
@@ -226,7 +229,8 @@ const awayFor = ({ hub }: HttpServices, path: string): "Recovering" | "Draining"
   return (name === "starting" || name === "recovering") && path !== "/hub/stop" ? "Recovering" : undefined
 }
 
-const notFound = (request: IncomingMessage, response: ServerResponse): undefined => {
+const notFound = ({ audit }: HttpServices, request: IncomingMessage, response: ServerResponse): undefined => {
+  audit("not_found", { path: request.url?.split("?")[0] })
   discardBody(request, response)
   sendText(response, 404, "not found")
 }

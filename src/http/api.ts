@@ -7,7 +7,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platfor
 import { Schema } from "effect"
 import * as Claim from "../actors/claim/ClaimCommand.js"
 import { DrainHub, RecordBackup } from "../actors/hub/HubCommand.js"
-import { OpenWork } from "../actors/hub/HubEvent.js"
+import { ImportReport, OpenWork } from "../actors/hub/HubEvent.js"
 import { JournalEvent } from "./JournalEvent.js"
 import { messages, peers } from "./peersApi.js"
 import { configuration, senses } from "./senseApi.js"
@@ -189,13 +189,30 @@ const claims = HttpApiGroup.make("claims")
   )
   .annotate(OpenApi.Description, "Marks, and leases on the work that they stand for.")
 
-const ledger = HttpApiGroup.make("ledger").add(
-  HttpApiEndpoint.post("sweep", "/ledger/sweep")
-    .setPayload(
-      Schema.Struct({ floor: Schema.optional(Schema.Number), dryRun: Schema.optional(Schema.Boolean) })
-    )
-    .addSuccess(Schema.Struct({ kept: Schema.Int, dropped: Schema.Int }))
-)
+const ledger = HttpApiGroup.make("ledger")
+  .add(
+    HttpApiEndpoint.post("sweep", "/ledger/sweep")
+      .setPayload(
+        Schema.Struct({ floor: Schema.optional(Schema.Number), dryRun: Schema.optional(Schema.Boolean) })
+      )
+      .addSuccess(Schema.Struct({ kept: Schema.Int, dropped: Schema.Int }))
+  )
+  .add(
+    HttpApiEndpoint.post("importLedger", "/ledger/import")
+      .setPayload(
+        Schema.Struct({
+          path: Schema.String.pipe(
+            Schema.startsWith("/", { message: () => "must be an absolute path on the hub's machine" })
+          ),
+          dryRun: Schema.optional(Schema.Boolean)
+        })
+      )
+      .addSuccess(ImportReport)
+      .annotate(
+        OpenApi.Description,
+        "Imports a ledger of the old server; the same content again changes nothing."
+      )
+  )
 
 export const JournalQuery = Schema.Struct({
   after: Schema.optional(number.pipe(Schema.int(), Schema.nonNegative())),

@@ -20,7 +20,10 @@ export const claimFrame = (event: RecordedEvent): string | undefined => {
 export const toFrame = (offset: number, name: string, data: unknown): string =>
   `id: ${offset}\nevent: ${name}\ndata: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`
 
-const contentOf = (event: RecordedEvent): { readonly name: string; readonly data: unknown } | undefined => {
+/** What old clients are told of an event, by the name that they know it by. */
+export const contentOf = (
+  event: RecordedEvent
+): { readonly name: string; readonly data: unknown } | undefined => {
   if (kindOf(event.stream) !== "claim") return undefined
   const { type, data, at, state } = event
   const id = idOf(event.stream)

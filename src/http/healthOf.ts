@@ -14,6 +14,10 @@ export interface HealthServices {
   readonly claimKind: ClaimKind
   /** What keeps the hub log from being written, if anything does. */
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
+  /** The same of the audit log. */
+  readonly auditOutage: HealthServices["logOutage"]
+  /** Old ledgers that were imported and are written all the same. */
+  readonly stillWritten: () => ReadonlyArray<{ readonly path: string; readonly since: number }>
 }
 
 const dayMs = 86_400_000
@@ -74,7 +78,10 @@ const rowsAt = (services: HealthServices, { health, registry, messages }: Health
   })
 
 /** What is true of this process now and in no event yet. */
-const raisedNow = ({ system, logOutage }: HealthServices, now: number): ReadonlyArray<StoredHealth> => {
+const raisedNow = (
+  { system, logOutage, auditOutage, stillWritten }: HealthServices,
+  now: number
+): ReadonlyArray<StoredHealth> => {
   const outage = system.outage()
   const refused = outage && {
     component: "journal",
@@ -94,16 +101,33 @@ const raisedNow = ({ system, logOutage }: HealthServices, now: number): Readonly
     offset,
     detail: problem
   }))
-  const unwritten = logOutage()
-  const exporter = unwritten && {
-    component: "exporters",
-    reason: "write_failed",
-    subject: "hub.log",
+  const oldLedgers = stillWritten().map(({ path, since }) => ({
+    component: "ledger",
+    reason: "still_written",
+    subject: path,
     status: "degraded",
+    since,
     offset: null,
-    ...unwritten
-  }
-  return [...(refused ? [refused] : []), ...quarantined, ...(exporter ? [exporter] : [])]
+    detail: `old ledger still written: end its server, then mound ledger import ${path}`
+  }))
+  const exporters = [
+    { subject: "hub.log", outage: logOutage() },
+    { subject: "audit", outage: auditOutage() }
+  ].flatMap(({ subject, outage: unwritten }) =>
+    unwritten
+      ? [
+          {
+            component: "exporters",
+            reason: "write_failed",
+            subject,
+            status: "degraded",
+            offset: null,
+            ...unwritten
+          }
+        ]
+      : []
+  )
+  return [...(refused ? [refused] : []), ...quarantined, ...oldLedgers, ...exporters]
 }
 
 const componentsOf = (rows: ReadonlyArray<StoredHealth>): Health["components"] => {

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
 import type { SweepResult } from "../actors/claim/sweep.js"
+import type { ImportReport } from "../actors/hub/HubEvent.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { PresenceIndex } from "../actors/presence/PresenceIndex.js"
 import type { Refused } from "../actors/Refused.js"
@@ -11,7 +12,7 @@ import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
-import { healthMoments, healthOf, statusNow } from "./healthOf.js"
+import { type HealthServices, healthMoments, healthOf, statusNow } from "./healthOf.js"
 import { byOf } from "./Identities.js"
 import { type AnyReason, refusal } from "./refusals.js"
 import type { CallFailure, Handlers } from "./serve.js"
@@ -28,6 +29,12 @@ export interface HubServices extends Clockwork {
   readonly workspace: string
   readonly logLevel: string
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
+  readonly auditOutage: HealthServices["auditOutage"]
+  readonly stillWritten: HealthServices["stillWritten"]
+  readonly importLedger: (
+    path: string,
+    isDryRun: boolean
+  ) => Effect.Effect<ImportReport, Refused<AnyReason> | JournalUnavailable>
   /** Connections that follow a stream. */
   readonly followers: () => number
   readonly sweep: (options: {
@@ -39,7 +46,7 @@ export interface HubServices extends Clockwork {
 
 type HubHandlers = Pick<
   Handlers,
-  "sweep" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
+  "sweep" | "importLedger" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
 >
 
 const defaultPage = 100
@@ -48,6 +55,7 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
   const { system, journal, hubKind, hub } = services
   return {
     sweep: ({ payload: { floor, dryRun = false } }) => services.sweep({ floor, dryRun }),
+    importLedger: ({ payload: { path, dryRun = false } }) => services.importLedger(path, dryRun),
     journal: ({ urlParams: { after = 0, limit = defaultPage, stream } }) =>
       Effect.gen(function* () {
         const head = yield* journal.head

@@ -36,6 +36,8 @@ export interface LedgerServices {
   readonly ttlMs: number | null
   /** Set where agents are known by their tokens. */
   readonly door: LedgerDoor | undefined
+  /** Notes in the audit log what no journal knows. */
+  readonly audit: (event: string, fields: { readonly [field: string]: unknown }) => void
   readonly onDefect: (error: unknown) => void
 }
 
@@ -62,7 +64,13 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     Effect.flatMap(readBody(request, services.maxBodyBytes), (bytes) => {
       const json = parseJson(bytes)
       const mark = json ? decodeMark(json.value) : "invalid json"
-      if (typeof mark === "string") return Effect.sync(() => sendText(response, 400, mark))
+      if (typeof mark === "string") {
+        const id = (json?.value as { readonly id?: unknown } | null | undefined)?.id
+        return Effect.sync(() => {
+          services.audit("publish_error", { id, err: mark })
+          sendText(response, 400, mark)
+        })
+      }
       if (!isKnownStance(mark)) return Effect.sync(() => sendText(response, 400, "stance_unknown"))
       const caller = enter(request)
       if ("word" in caller) return turnAway(response, caller)
@@ -106,6 +114,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
       const now = services.now()
       const options = { openOnly: !services.listClaimed, limit: sliceSize }
       let after = 0
+      let count = 0
       let opening = "["
       for (;;) {
         const marks = yield* listMarks(services.projector.read, after, options)
@@ -118,12 +127,14 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
         const last = marks.at(-1)
         const text = last ? opening + slice.join(",") : opening === "[" ? "[" : ""
         if (!(yield* writeOut(response, text))) return void response.destroy()
+        count += marks.length
         if (!last || marks.length < sliceSize) break
         after = last.first_offset ?? 0
         opening = ","
         yield* ioTurn
       }
       response.end("]")
+      services.audit("get_pheromones", { count })
     })
 
   const answering = (

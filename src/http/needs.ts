@@ -25,6 +25,7 @@ export const needs: { readonly [Endpoint in keyof Handlers]: Scope } = {
   list: "read",
   show: "read",
   sweep: "operator",
+  importLedger: "operator",
   journal: "read",
   recordBackup: "operator",
   health: "read",

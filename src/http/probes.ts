@@ -10,6 +10,10 @@ export interface ProbeServices {
   readonly access: Access
   readonly journal: Journal["Type"]
   readonly hub: () => HubState
+  /** False for a ledger that goes with the process. */
+  readonly isLasting: boolean
+  /** Notes a read in the audit log. */
+  readonly audit: (event: string, fields: { readonly [field: string]: unknown }) => void
   /** Whether the journal takes writes. */
   readonly isWritable: () => boolean
   readonly marks: () => { readonly listed: number; readonly claimed: number }
@@ -21,7 +25,7 @@ export const isProbe = (path: string): boolean => paths.has(path)
 
 /** Answers a probe at once, or comes back with the work of it. */
 export const probe = (
-  { access, hub, isWritable, marks, journal }: ProbeServices,
+  { access, hub, isWritable, isLasting, marks, journal, audit }: ProbeServices,
   request: IncomingMessage,
   response: ServerResponse,
   path: string
@@ -34,7 +38,10 @@ export const probe = (
   if (path === "/livez") return void sendJson(response, 200, { ok: true, bootId })
   if (path === "/healthz") {
     const { listed, claimed } = marks()
-    const body = { ok: isReady, store: "sqlite", replayedAt: readyAt, pheromones: listed, claims: claimed }
+    const store = isLasting ? "sqlite" : "memory"
+    audit("healthz", { ok: isReady, store })
+    const replayedAt = isLasting ? readyAt : null
+    const body = { ok: isReady, store, replayedAt, pheromones: listed, claims: claimed }
     return void sendJson(response, status, body)
   }
   return journal.head.pipe(

@@ -21,6 +21,7 @@ import type { TokenFault } from "./StreamToken.js"
 export type QueryReason =
   | { readonly _tag: "OffsetAhead"; readonly head: number }
   | { readonly _tag: "JournalChanged"; readonly journalId: string }
+  | { readonly _tag: "LedgerUnreadable"; readonly path: string; readonly problem: string }
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
@@ -74,6 +75,10 @@ const queryExplanations: Explanations<Exclude<QueryReason, SystemReason>> = {
   JournalChanged: ({ journalId }) => ({
     message: `this journal is another one (${journalId}): it was restored`,
     fix: "forget the offsets of the old one and begin at 0"
+  }),
+  LedgerUnreadable: ({ path, problem }) => ({
+    message: `the old ledger ${path} cannot be read: ${problem}`,
+    fix: "name the file of the old server's ledger, and give the hub's user permission to read it"
   }),
   UnknownProjection: ({ name }) => ({ message: `there is no projection ${name}` }),
   OperationBusy: ({ operation }) => ({
@@ -168,6 +173,7 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   OffsetAhead: 400,
   ConfigRejected: 400,
   KindUnregistered: 400,
+  LedgerUnreadable: 400,
   NotAllowed: 403,
   StaleToken: 403,
   UnknownClaim: 404,

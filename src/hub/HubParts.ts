@@ -17,8 +17,10 @@ import type { Identities } from "../http/Identities.js"
 import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AgentFiles } from "./AgentFiles.js"
+import type { AuditLog } from "./auditLog.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
+import type { LedgerImporter } from "./LedgerImporter.js"
 import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
@@ -44,8 +46,10 @@ export interface HubParts extends PeerParts {
   readonly serverKind: ServerKind
   readonly followers: Followers
   readonly sweeper: Sweeper
+  readonly importer: LedgerImporter
   readonly postman: Postman
   readonly log: HubLog
+  readonly audit: AuditLog
   readonly metrics: Metrics
   readonly identities: Identities
   /** Set where agents are known by their tokens. */

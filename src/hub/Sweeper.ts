@@ -1,12 +1,16 @@
 /** Sweeps of the ledger: on request, and at the configured interval (contracts: ledger 6.4). */
 import { Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { ClaimReason } from "../actors/claim/ClaimRefusal.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
-import { type Candidate, sweep } from "../actors/claim/sweep.js"
+import { type Candidate, type SweepResult, sweep } from "../actors/claim/sweep.js"
+import type { Refused } from "../actors/Refused.js"
 import type { Settings } from "../config/Settings.js"
 import type { Version } from "../events/Event.js"
+import type { JournalUnavailable } from "../events/Journal.js"
 import { listedBytes, sweepable } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
+import type { AuditLog } from "./auditLog.js"
 
 export interface SweeperServices {
   readonly system: ActorSystem["Type"]
@@ -14,12 +18,13 @@ export interface SweeperServices {
   readonly projector: Projector["Type"]
   readonly now: () => number
   readonly settings: Settings
+  readonly audit: Pick<AuditLog, "note" | "isOn">
 }
 
 /** The floor of a pass that runs because the ledger is too large. */
 const fullFloor = 1
 
-export const makeSweeper = ({ system, kind, projector, now, settings }: SweeperServices) => {
+export const makeSweeper = ({ system, kind, projector, now, settings, audit }: SweeperServices) => {
   const pass = (floor: number, cause: Candidate["cause"], isDryRun: boolean) =>
     Effect.gen(function* () {
       const openAfter = settings["ledger.sweep.open_after"]
@@ -34,7 +39,20 @@ export const makeSweeper = ({ system, kind, projector, now, settings }: SweeperS
           }) as const
       )
       if (isDryRun) return { kept: kind.index.listed - candidates.length, dropped: candidates.length }
-      return yield* sweep(system, kind, candidates, floor)
+      return yield* audited(sweep(system, kind, candidates, floor))
+    })
+
+  /** The old log knows a sweep as what it was there: the ledger made smaller. */
+  const audited = <E>(sweeping: Effect.Effect<SweepResult, E>) =>
+    Effect.gen(function* () {
+      if (!audit.isOn) return yield* sweeping
+      const bytesBefore = yield* listedBytes(projector.read)
+      const startedAt = now()
+      const { kept, dropped } = yield* sweeping
+      const durationMs = now() - startedAt
+      const bytesAfter = yield* listedBytes(projector.read)
+      audit.note("compaction_done", { store: "sqlite", kept, dropped, durationMs, bytesBefore, bytesAfter })
+      return { kept, dropped }
     })
 
   return {
@@ -59,9 +77,15 @@ export const makeSweeper = ({ system, kind, projector, now, settings }: SweeperS
         return yield* pass(floor, isTooLarge ? "size" : "sweep", false)
       })
       // A pass that cannot write now is made up for by the next one.
-      return Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.ignore(tick)))
+      const told = Effect.tapError(tick, (error) =>
+        Effect.sync(() => audit.note("decay_gc_error", { err: errorText(error) }))
+      )
+      return Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.ignore(told)))
     })
   }
 }
+
+const errorText = (error: Refused<ClaimReason> | JournalUnavailable): string =>
+  error._tag === "Refused" ? error.reason._tag : error.message
 
 export type Sweeper = ReturnType<typeof makeSweeper>

@@ -1,5 +1,5 @@
 /** What runs while the hub is in a state: its machine's invocations (contracts: hub 3.1). */
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import type { InvocationCall, InvocationDefinition } from "../actors/ActorKind.js"
 import type { ClaimSeed, OpenMark } from "../actors/claim/ClaimIndex.js"
 import type { HubCommand } from "../actors/hub/HubCommand.js"
@@ -75,6 +75,13 @@ const recover = (parts: Boot, call: InvocationCall) =>
     const { streams, replayed, deadlines, invocations, quarantined } = yield* system.recover
     yield* senses.recover
     yield* runs.takeUp
+    const imported = yield* Effect.either(parts.importer.atStart)
+    if (Either.isLeft(imported)) {
+      // Without the old marks and claims work could be given away twice.
+      const { _tag: tag, message } = imported.left
+      const failed: HubCommand = { type: "FailStart", phase: "import", tag, message }
+      return yield* call.send(failed)
+    }
     const recovered: HubCommand = {
       type: "CompleteRecovery",
       streams,
@@ -122,6 +129,7 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* serveReflexes(boot, [boundClaims(boot.claimKind, boot.projector.read)])
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
+    yield* Effect.forkScoped(boot.importer.watch)
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",
       discard: true

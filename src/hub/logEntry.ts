@@ -87,7 +87,10 @@ export const encodeEntry = ({ msg, ...entry }: LogEntry): string => {
 }
 
 /** What happened to events that the hub itself caused: how grave it is. */
-const gravity = ({ type, data }: RecordedEvent): Pick<LogEntry, "level" | "event"> => {
+const gravity = ({ type, data, commandId }: RecordedEvent): Pick<LogEntry, "level" | "event"> => {
+  // A whole ledger moves in: one line says what came of it, and the log's history is not pushed out by the rest.
+  if (commandId.startsWith("import:") && type !== "LedgerImported")
+    return { level: "DEBUG", event: "lifecycle" }
   if (errors.has(type) || (type === "ComponentDegraded" && data.status === "failing")) {
     return { level: "ERROR", event: "error" }
   }

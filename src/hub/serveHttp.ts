@@ -17,6 +17,7 @@ import { makeMessageHandlers } from "../http/messageHandlers.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
 import { type RateRules, usualRates } from "../http/RateLimits.js"
+import { refusal } from "../http/refusals.js"
 import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
@@ -35,8 +36,11 @@ const maxCommandBytes = 1024 * 1024
 
 export const makeHubServer = (
   parts: HubParts,
-  limits?: HttpLimits,
-  rates: RateRules = usualRates
+  {
+    limits,
+    rates = usualRates,
+    isLasting = true
+  }: { readonly limits?: HttpLimits; readonly rates?: RateRules; readonly isLasting?: boolean } = {}
 ): Effect.Effect<HttpServer> => {
   const {
     settings,
@@ -95,6 +99,12 @@ export const makeHubServer = (
       workspace: settings.workspace,
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
+      auditOutage: parts.audit.outage,
+      stillWritten: parts.importer.stillWritten,
+      importLedger: (path, isDryRun) =>
+        Effect.catchTag(parts.importer.run(path, isDryRun), "LedgerUnreadable", ({ path, problem }) =>
+          refusal({ _tag: "LedgerUnreadable", path, problem })
+        ),
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
       rebuild: parts.rebuild
@@ -149,6 +159,7 @@ export const makeHubServer = (
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
       door: marks && new LedgerDoor(identities, marks),
+      audit: parts.audit.note,
       onDefect
     }),
     mcp: makeMcpRoute({
@@ -166,6 +177,8 @@ export const makeHubServer = (
     journal,
     hub,
     onDefect,
+    isLasting,
+    audit: parts.audit.note,
     isWritable: () => system.outage() === undefined,
     marks: () => ({
       listed: index.listed,

@@ -36,10 +36,12 @@ import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
+import { checkOldLedger, type LedgerUnreadable } from "../runtimes/readOldLedger.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
 import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { agentFilesOf, makeHubIdentities } from "./access.js"
+import { startAuditLog } from "./auditLog.js"
 import { bind } from "./bind.js"
 import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
@@ -47,6 +49,7 @@ import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
 import { AnsweredCommands, startHubLog } from "./hubLog.js"
+import { makeLedgerImporter } from "./LedgerImporter.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
 import { type Metrics, makeMetrics } from "./metrics.js"
 import { makePostman } from "./Postman.js"
@@ -55,6 +58,7 @@ import { hubTokens, prepareStateDir } from "./preconditions.js"
 import { makeRebuild } from "./rebuildRecorded.js"
 import { makeDefectQueue, recordDefects } from "./recordDefects.js"
 import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
+import { announceRuntime } from "./runtimeFile.js"
 import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
   JournalCorrupt,
@@ -73,6 +77,7 @@ export type StartFailure =
   | StartPrecondition
   | StanceRegistryInvalid
   | AuthFileInvalid
+  | LedgerUnreadable
   | FormatTooNew
   | JournalCorrupt
   | JournalUnavailable
@@ -114,6 +119,8 @@ export interface StartOptions {
   readonly workflowWorker?: string
   /** How long user code may take where nobody configures it; for tests, which cannot wait so long. */
   readonly workflowLimits?: WorkflowLimits
+  /** False where the state folder goes with the process: clients of the old ledger are told so. */
+  readonly isLasting?: boolean
   /** Whether changed files are noticed; by default they are. */
   readonly watch?: boolean
 }
@@ -129,7 +136,8 @@ export const startHub = (
     senseWorker = senseWorkerEntry,
     workflowWorker = workflowWorkerEntry,
     workflowLimits = defaultLimits,
-    watch = true
+    watch = true,
+    isLasting = true
   }: StartOptions = {}
 ): Effect.Effect<HubHandle, StartFailure, Scope.Scope> =>
   Effect.gen(function* () {
@@ -138,6 +146,7 @@ export const startHub = (
     const config = new CurrentConfig(yield* loadWorkspaceConfig(settings.workspace))
     const stances = stancePath === undefined ? undefined : yield* readStances(stancePath)
     const agentFiles = yield* agentFilesOf(settings)
+    yield* checkOldLedger(settings["ledger.import"])
     yield* prepareStateDir(stateDir)
     yield* holdLock(stateDir)
     const tokens = yield* hubTokens(settings)
@@ -268,6 +277,13 @@ export const startHub = (
       now: clock.now,
       commands
     })
+    const audit = yield* startAuditLog({
+      journal: services.journal,
+      refusals: system.refusals,
+      settings,
+      before: head.offset,
+      now: clock.now
+    })
     const parts: HubParts = {
       ...services,
       ...peers,
@@ -287,7 +303,16 @@ export const startHub = (
       log,
       agentFiles,
       identities: makeHubIdentities(tokens, agentFiles, peers, clock.now),
-      sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings }),
+      audit,
+      sweeper: makeSweeper({ system, kind: claimKind, projector, now: clock.now, settings, audit }),
+      importer: makeLedgerImporter({
+        ...services,
+        claimKind,
+        hubKind,
+        hub: observed.hub,
+        now: clock.now,
+        settings
+      }),
       postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
       rebuild: makeRebuild(projector, system, hubKind),
@@ -297,7 +322,7 @@ export const startHub = (
     metrics.observe(parts)
     system.refusals.listen(({ reason }) => metrics.refused(reason._tag))
     // Not acquired: what is forked for a request must stay interruptible, and would inherit that it is not.
-    const server = yield* makeHubServer(parts)
+    const server = yield* makeHubServer(parts, { isLasting })
     yield* Effect.addFinalizer(() => server.close)
     boot = { ...parts, server }
 
@@ -349,6 +374,14 @@ export const startHub = (
     }
     yield* onBound(handle)
     yield* observed.ready
+    yield* announceRuntime(settings, { port: bound.port, now: clock.now() }).pipe(
+      // Whoever waits for the file would wait for ever: the hub ends in good order instead.
+      Effect.tapError(() =>
+        Effect.ignore(
+          Effect.zipRight(handle.stop({ force: true, reason: "no runtime file" }), observed.ended)
+        )
+      )
+    )
     return handle
   })
 

@@ -1,5 +1,5 @@
 /** Questions to the projection `claims`. Each is one SQL statement, on live rows or on rows as of an offset. */
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { ReadRows } from "./Projector.js"
 
@@ -87,6 +87,21 @@ export const findClaim = (
   id: string
 ): Effect.Effect<StoredClaim | undefined, JournalUnavailable> =>
   Effect.map(query(read, "SELECT * FROM claims WHERE id = ?", [id]), ([row]) => row)
+
+/** Ids a statement looks for at a time. */
+const idsPerQuery = 1_000
+
+/** Which of these ids have a claim stream, whatever became of it. */
+export const knownClaims = (
+  read: ReadRows,
+  ids: ReadonlyArray<string>
+): Effect.Effect<ReadonlySet<string>, JournalUnavailable> =>
+  Effect.map(
+    Effect.forEach(Arr.chunksOf(ids, idsPerQuery), (chunk) =>
+      read("SELECT id FROM claims WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(chunk)])
+    ),
+    (pages) => new Set(pages.flat().map(({ id }) => String(id)))
+  )
 
 /** A page of the listed marks, in the order in which they were first published. */
 export const listMarks = (

@@ -59,7 +59,8 @@ describe("--help", () => {
             "claim handoff decline",
             "claim handoff withdraw"
           ],
-          ...["claim inflate", "claim revoke", "claim reopen", "claim evaporate", "ledger sweep"],
+          ...["claim inflate", "claim revoke", "claim reopen", "claim evaporate"],
+          ...["ledger sweep", "ledger import", "ledger metrics"],
           ...["replay", "tail", "show", "verify", "rebuild", "export", "import"].map(
             (verb) => `journal ${verb}`
           )

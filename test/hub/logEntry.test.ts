@@ -5,7 +5,13 @@ import { encodeEntry, eventEntry, refusalEntry } from "../../src/hub/logEntry.js
 const at = Date.parse("2026-03-01T09:00:00.123Z")
 const boot = "0123456789abcdef0123456789abcdef"
 
-const recorded = (fields: { stream: string; type: string; by: string; data?: object }): RecordedEvent =>
+const recorded = (fields: {
+  stream: string
+  type: string
+  by: string
+  data?: object
+  commandId?: string
+}): RecordedEvent =>
   new RecordedEvent({
     offset: 41 as Offset,
     stream: fields.stream as StreamId,
@@ -15,7 +21,7 @@ const recorded = (fields: { stream: string; type: string; by: string; data?: obj
     at,
     state: "",
     by: fields.by,
-    commandId: "d1",
+    commandId: fields.commandId ?? "d1",
     causation: null,
     correlation: null,
     dataJson: JSON.stringify(fields.data ?? {}),
@@ -87,6 +93,13 @@ describe("a line of the hub log", () => {
     expect(gravity("DefectRecorded")).toBe("ERROR error")
     expect(gravity("ComponentDegraded", { status: "degraded" })).toBe("WARN lifecycle")
     expect(gravity("ComponentDegraded", { status: "failing" })).toBe("ERROR error")
+  })
+
+  it("of one entry of an imported ledger is for those who look closely", () => {
+    const level = (type: string, stream: string, commandId: string) =>
+      eventEntry(recorded({ stream, type, by: "hub", commandId }), boot, undefined).level
+    expect(level("ClaimGranted", "claim/w1", "import:0a:7")).toBe("DEBUG")
+    expect(level("LedgerImported", "hub", "import:0a")).toBe("INFO")
   })
 
   it("breaks no line and no terminal, and is not longer than it may be", () => {

@@ -88,7 +88,8 @@ export const startedHub = ({
 
 /** Another HTTP server of the same hub, whose requests can be counted and whose limits can be small. */
 export const serverBeside = async (hub: TestHub, limits?: HttpLimits, rates?: RateRules) => {
-  const server = await Effect.runPromise(makeHubServer(hub.parts, limits, rates))
+  const options = { ...(limits && { limits }), ...(rates && { rates }) }
+  const server = await Effect.runPromise(makeHubServer(hub.parts, options))
   const port = await Effect.runPromise(server.listen("127.0.0.1", 0))
   return { port, open: server.open, close: () => Effect.runPromise(server.close) }
 }

@@ -131,6 +131,12 @@ export const ReclaimWork = command("ReclaimWork", {
   force: Schema.optional(Schema.Boolean)
 })
 export const RevokeClaim = command("RevokeClaim", { reason: Reason, token: Schema.optional(Token) })
+/** The final state of one id in an old ledger; asked by the hub itself alone. */
+export const ImportClaim = command("ImportClaim", {
+  record: Schema.optional(Record),
+  publishedAt: Schema.optional(finite),
+  claim: Schema.optional(Schema.Struct({ token: Schema.String, claimedAt: Schema.optional(finite) }))
+})
 export const ReopenClaim = command("ReopenClaim", { reason: Reason })
 
 export const ClaimCommand = Schema.Union(
@@ -151,7 +157,8 @@ export const ClaimCommand = Schema.Union(
   AcceptHandoff,
   ReclaimWork,
   RevokeClaim,
-  ReopenClaim
+  ReopenClaim,
+  ImportClaim
 )
 export type ClaimCommand = typeof ClaimCommand.Type
 

@@ -45,7 +45,10 @@ export const ClaimEvent = Schema.Union(
     attempt: Schema.Int,
     preclaim: Schema.optional(Schema.Boolean),
     /** The score that `ClaimNext` chose it for. */
-    score: Schema.optional(Schema.Number)
+    score: Schema.optional(Schema.Number),
+    /** What the old ledger knew of a claim that was imported from it: its own token, and when it was made. */
+    importedToken: Schema.optional(Schema.String),
+    claimedAt: Schema.optional(Schema.Number)
   }),
   fact("ClaimRenewed", { token: Token }),
   fact("ClaimGraceStarted", { token: Token, cause: Schema.Literal("deadline", "presence") }),

@@ -34,7 +34,8 @@ const yields: { readonly [Type in ClaimCommand["type"]]: ReadonlyArray<ClaimEven
   AcceptHandoff: ["ClaimTransferred"],
   ReclaimWork: ["ClaimTransferred"],
   RevokeClaim: ["ClaimRevoked"],
-  ReopenClaim: ["ClaimReopened"]
+  ReopenClaim: ["ClaimReopened"],
+  ImportClaim: ["PheromoneDeposited", "ClaimGranted"]
 }
 
 export const claimHistory: ActorHistory = {
@@ -55,7 +56,8 @@ export const makeClaimKind = (rules: ClaimRules): ClaimKind => {
       "ClaimWork",
       "ClaimNext",
       "AcceptHandoff",
-      "ReclaimWork"
+      "ReclaimWork",
+      "ImportClaim"
     ]),
     decide: (state: ClaimState, command, context) =>
       decideClaim(state, command, { ...context, rules, index }),

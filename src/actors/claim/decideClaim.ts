@@ -6,6 +6,7 @@ import type { ClaimCommand } from "./ClaimCommand.js"
 import { type ClaimDecision, type ClaimWorld, refuseUnknown } from "./ClaimDecision.js"
 import type { ClaimState } from "./ClaimIndex.js"
 import { decideEnd } from "./decideEnd.js"
+import { decideImport } from "./decideImport.js"
 import { decideLease } from "./decideLease.js"
 import { decideMark } from "./decideMark.js"
 import { decideTransfer } from "./decideTransfer.js"
@@ -35,8 +36,12 @@ export const decideClaim = (state: ClaimState, command: ClaimCommand, world: Cla
     case "RevokeClaim":
     case "ReopenClaim":
       return decideEnd(state, command)
+    case "ImportClaim":
+      return decideImport(state, command, world)
   }
 }
 
 const createsClaim = (command: ClaimCommand): boolean =>
-  command.type === "DepositPheromone" || (command.type === "ClaimWork" && command.preclaim === true)
+  command.type === "DepositPheromone" ||
+  command.type === "ImportClaim" ||
+  (command.type === "ClaimWork" && command.preclaim === true)

@@ -97,6 +97,24 @@ const backup = {
   tookMs: Schema.Int
 }
 
+/** What an import of an old ledger came to: how many ids, and which lines (or ids) were glued or could not be read. */
+export const ImportReport = Schema.Struct({
+  pheromones: Schema.Int,
+  claims: Schema.Int,
+  decoded: Schema.Int,
+  existing: Schema.Int,
+  ignored: Schema.Int,
+  recovered: Schema.Array(Schema.Int),
+  skipped: Schema.Array(Schema.Union(Schema.Int, Schema.String))
+})
+export type ImportReport = typeof ImportReport.Type
+const imported = {
+  path: Schema.String,
+  sha256: Schema.String,
+  bytes: Schema.Int,
+  report: ImportReport
+}
+
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
   started,
@@ -115,7 +133,8 @@ export const hubFields = {
   configRejected,
   component,
   degraded,
-  backup
+  backup,
+  imported
 }
 
 export const HubEvent = Schema.Union(
@@ -149,7 +168,8 @@ export const HubEvent = Schema.Union(
   fact("ConfigRejected", configRejected),
   fact("ComponentDegraded", degraded),
   fact("ComponentRecovered", recoveredComponent),
-  fact("BackupTaken", backup)
+  fact("BackupTaken", backup),
+  fact("LedgerImported", imported)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -178,5 +198,6 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   ConfigRejected: [],
   ComponentDegraded: [],
   ComponentRecovered: [],
-  BackupTaken: []
+  BackupTaken: [],
+  LedgerImported: []
 }

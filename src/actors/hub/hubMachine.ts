@@ -24,6 +24,8 @@ export interface HubContext {
   /** What a probe has found too high or too low, by `component/reason/subject`, and since when. */
   readonly raised: { readonly [key: string]: number }
   readonly lastBackup: { readonly at: number; readonly offset: number; readonly dir: string } | null
+  /** The content of each old ledger that was imported, by its path. */
+  readonly imported: { readonly [path: string]: string }
   /** When a drain ends at the latest, and whether it was cut short. */
   readonly deadlineAt: number | null
   readonly isCut: boolean
@@ -54,6 +56,7 @@ const initialContext: HubContext = {
   restores: 0,
   raised: {},
   lastBackup: null,
+  imported: {},
   deadlineAt: null,
   isCut: false
 }
@@ -162,6 +165,12 @@ export const hubMachine = setup({
     ComponentRecovered: {
       guard: "isRaised",
       actions: assign({ raised: ({ context, event }) => without(context.raised, keyOf(event)) })
+    },
+    LedgerImported: {
+      guard: "isUp",
+      actions: assign({
+        imported: ({ context, event }) => ({ ...context.imported, [event.path]: event.sha256 })
+      })
     },
     BackupTaken: {
       actions: assign({ lastBackup: ({ event: { at, offset, dir } }) => ({ at, offset, dir }) })

@@ -1,0 +1,146 @@
+/**
+ * Imports old ledgers, on request and at start, and notices when one is still written afterwards (contracts: ledger 6.2). The content
+ * names the import: killed half-way it is taken up where it was, and the same content again changes nothing.
+ */
+import { statSync } from "node:fs"
+import { Effect } from "effect"
+import type { ActorSystem } from "../actors/ActorSystem.js"
+import type { ClaimReason } from "../actors/claim/ClaimRefusal.js"
+import type { ClaimKind } from "../actors/claim/claimKind.js"
+import type { ImportReport } from "../actors/hub/HubEvent.js"
+import type { HubReason } from "../actors/hub/HubRefusal.js"
+import type { HubKind, HubState } from "../actors/hub/hubKind.js"
+import type { Refused } from "../actors/Refused.js"
+import type { Settings } from "../config/Settings.js"
+import type { Journal, JournalUnavailable } from "../events/Journal.js"
+import { knownClaims } from "../projections/claimQueries.js"
+import type { Projector } from "../projections/Projector.js"
+import type { OldEntry } from "../runtimes/OldLedger.js"
+import { type LedgerUnreadable, type ReadLedger, readOldLedger, sizeOf } from "../runtimes/readOldLedger.js"
+
+export interface ImporterServices {
+  readonly system: ActorSystem["Type"]
+  readonly claimKind: ClaimKind
+  readonly hubKind: HubKind
+  readonly hub: () => HubState
+  readonly journal: Journal["Type"]
+  readonly projector: Projector["Type"]
+  readonly now: () => number
+  readonly settings: Settings
+}
+
+export type ImportFailure = LedgerUnreadable | Refused<ClaimReason | HubReason> | JournalUnavailable
+
+/** Commands under way at a time, of at most two events each: no commit holds more than a thousand of them. */
+const underWay = 500
+const lookEveryMs = 5_000
+/** Whoever imports, the command ids are the same, and so is their sender. */
+const by = "hub"
+
+export const makeLedgerImporter = (services: ImporterServices) => {
+  const { system, claimKind, hubKind, hub, journal, projector, now, settings } = services
+  /** Old ledgers that have changed since their import, and when that was seen. */
+  const written = new Map<string, number>()
+  /** How each looked when its content was last read. */
+  const seen = new Map<string, string | undefined>()
+
+  /** The report of an import that was finished before, whatever its file was called. */
+  const reportOf = (commandId: string) =>
+    Effect.map(journal.byCommands([commandId]), ([event]) => event?.data.report as ImportReport | undefined)
+
+  const append = (ledger: ReadLedger, path: string): Effect.Effect<ImportReport, ImportFailure> =>
+    Effect.gen(function* () {
+      const { sha256, bytes, entries } = ledger
+      let existing = 0
+      const taken: Array<OldEntry> = []
+      yield* Effect.forEach(
+        entries,
+        (entry, index) => {
+          const { id, ...state } = entry
+          const options = { by, commandId: `import:${sha256}:${index}` }
+          return Effect.map(
+            system.send(claimKind, id, { type: "ImportClaim", ...state }, options),
+            ({ events }) => {
+              if (events.length > 0) taken.push(entry)
+              else existing += 1
+            }
+          )
+        },
+        { concurrency: underWay, discard: true }
+      )
+      const report = reportFrom(ledger, taken, existing)
+      const record = { type: "RecordImport", path, sha256, bytes, report } as const
+      yield* system.send(hubKind, "", record, { by, commandId: `import:${sha256}` })
+      return report
+    })
+
+  const run = (path: string, isDryRun: boolean): Effect.Effect<ImportReport, ImportFailure> =>
+    Effect.gen(function* () {
+      const looks = fingerprint(path)
+      const ledger = yield* readOldLedger(path, now())
+      seen.set(path, looks)
+      const done = yield* reportOf(`import:${ledger.sha256}`)
+      written.delete(path)
+      if (done) return done
+      if (!isDryRun) return yield* append(ledger, path)
+      const known = yield* knownClaims(
+        projector.read,
+        ledger.entries.map(({ id }) => id)
+      )
+      const fresh = ledger.entries.filter(({ id }) => !known.has(id))
+      return reportFrom(ledger, fresh, ledger.entries.length - fresh.length)
+    })
+
+  const lookAt = ([path, sha256]: readonly [string, string]) =>
+    Effect.gen(function* () {
+      const looks = fingerprint(path)
+      if (looks === undefined || written.has(path) || seen.get(path) === looks) return
+      const { sha256: current } = yield* readOldLedger(path, now())
+      if (current !== sha256) written.set(path, now())
+      seen.set(path, looks)
+    }).pipe(Effect.ignore)
+
+  const look = Effect.suspend(() =>
+    Effect.forEach(Object.entries(hub().context.imported), lookAt, { discard: true })
+  )
+
+  return {
+    /** One import now; with `isDryRun` it only says what it would come to. */
+    run,
+    /** The configured ledger, if there is a file of it. */
+    atStart: Effect.suspend((): Effect.Effect<void, ImportFailure> => {
+      const path = settings["ledger.import"]
+      const exists = path !== undefined && statSync(path, { throwIfNoEntry: false }) !== undefined
+      return exists ? Effect.asVoid(run(path, false)) : Effect.void
+    }),
+    /** Looks whether an imported ledger is still written; `watch` does so again and again, for ever. */
+    look,
+    watch: Effect.forever(Effect.zipRight(look, Effect.sleep(lookEveryMs))),
+    /** What is imported and still written: claims that are made there are not known here. */
+    stillWritten: (): ReadonlyArray<{ readonly path: string; readonly since: number }> =>
+      [...written].map(([path, since]) => ({ path, since }))
+  }
+}
+
+export type LedgerImporter = ReturnType<typeof makeLedgerImporter>
+
+const reportFrom = (
+  { decoded, ignored, recovered, skipped }: ReadLedger,
+  taken: ReadonlyArray<OldEntry>,
+  existing: number
+): ImportReport => ({
+  pheromones: taken.filter(({ record }) => record !== undefined).length,
+  claims: taken.filter(({ claim }) => claim !== undefined).length,
+  decoded,
+  existing,
+  ignored,
+  recovered,
+  skipped
+})
+
+/** Changes with every write; undefined while there is no file. */
+const fingerprint = (path: string): string | undefined => {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false })
+  return stat && `${sizeOf(path)} ${stat.mtimeMs} ${log?.mtimeMs}`
+}
