@@ -17,6 +17,7 @@ import type { CallFailure } from "../http/serve.js"
 import type { Projector } from "../projections/Projector.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
+import type { Archive } from "./makeArchive.js"
 import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
@@ -47,6 +48,7 @@ export interface HubParts extends PeerParts {
   readonly metrics: Metrics
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
+  readonly archive: Archive
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void

@@ -25,6 +25,7 @@ import { histories } from "../replay/installed.js"
 import { toOutput } from "../runtimes/recordable.js"
 import { ulid } from "../runtimes/ulid.js"
 import { version } from "../version.js"
+import { archiveAfterMs } from "./archiveJournal.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -82,6 +83,8 @@ export const makeHubServer = (
       logOutage: parts.log.outage,
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
+      archive: ({ before = now() - (settings["journal.archive_after"] ?? archiveAfterMs), vacuum }) =>
+        parts.archive.run({ before, vacuum }),
       rebuild: parts.rebuild
     }),
     ...makePeerHandlers(peerServices),

@@ -22,3 +22,23 @@ export const listServers = (read: ReadRows): Effect.Effect<ReadonlyArray<StoredS
     read("SELECT * FROM servers ORDER BY token", []),
     (rows) => rows as unknown as ReadonlyArray<StoredServer>
   )
+
+export interface ServerFilter {
+  readonly state: string | undefined
+  readonly limit: number
+  /** Keys after this one, as the registry counts them: `server/ID`. */
+  readonly after: string
+}
+
+/** A page of them by key. */
+export const pageOfServers = (
+  read: ReadRows,
+  { state, limit, after }: ServerFilter
+): Effect.Effect<ReadonlyArray<StoredServer>, JournalUnavailable> =>
+  Effect.map(
+    read(
+      `SELECT * FROM servers WHERE 'server/' || id > ? AND state = coalesce(?, state) ORDER BY id LIMIT ?`,
+      [after, state ?? null, limit]
+    ),
+    (rows) => rows as unknown as ReadonlyArray<StoredServer>
+  )

@@ -43,6 +43,7 @@ export const HubCommand = Schema.Union(
   command("RecordConfigRejection", hubFields.configRejected),
   command("RaiseComponent", hubFields.degraded),
   command("ClearComponent", hubFields.component),
-  RecordBackup
+  RecordBackup,
+  command("RecordArchive", hubFields.archived)
 )
 export type HubCommand = typeof HubCommand.Type

@@ -97,6 +97,18 @@ const backup = {
   tookMs: Schema.Int
 }
 
+const archived = {
+  file: Schema.String,
+  fromOffset: Offset,
+  toOffset: Offset,
+  fromAt: Schema.Number,
+  toAt: Schema.Number,
+  rows: Schema.Int,
+  sha256: Schema.String,
+  prevHash: Schema.String,
+  lastHash: Schema.String
+}
+
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
   started,
@@ -115,7 +127,8 @@ export const hubFields = {
   configRejected,
   component,
   degraded,
-  backup
+  backup,
+  archived
 }
 
 export const HubEvent = Schema.Union(
@@ -149,7 +162,8 @@ export const HubEvent = Schema.Union(
   fact("ConfigRejected", configRejected),
   fact("ComponentDegraded", degraded),
   fact("ComponentRecovered", recoveredComponent),
-  fact("BackupTaken", backup)
+  fact("BackupTaken", backup),
+  fact("JournalArchived", archived)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -178,5 +192,6 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   ConfigRejected: [],
   ComponentDegraded: [],
   ComponentRecovered: [],
-  BackupTaken: []
+  BackupTaken: [],
+  JournalArchived: []
 }

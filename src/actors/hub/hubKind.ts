@@ -40,7 +40,7 @@ type Command<Type extends HubCommand["type"]> = Extract<HubCommand, { readonly t
 
 export const hubHistory: ActorHistory = {
   name: "hub",
-  version: 2,
+  version: 3,
   fold: makeFold(hubMachine),
   upcasters: hubUpcasters
 }
@@ -66,7 +66,8 @@ export const makeHubKind = (world: HubWorld): HubKind => ({
     RecordConfigRejection: ["ConfigRejected"],
     RaiseComponent: ["ComponentDegraded"],
     ClearComponent: ["ComponentRecovered"],
-    RecordBackup: ["BackupTaken"]
+    RecordBackup: ["BackupTaken"],
+    RecordArchive: ["JournalArchived"]
   },
   startsWork: new Set(),
   decide: (state: HubState, command, context) => decideHub(state, command, context, world),
@@ -127,6 +128,8 @@ const decideHub = (
     }
     case "RecordBackup":
       return accept({ ...command, type: "BackupTaken" })
+    case "RecordArchive":
+      return accept({ ...command, type: "JournalArchived" })
     case "RecordRebuild": {
       const { type: _, liveDigest, ...rebuilt } = command
       const { name, offset, digest } = rebuilt

@@ -14,6 +14,8 @@ export interface HubContext {
   readonly url: string | null
   readonly port: number | null
   readonly portSource: PortSource | null
+  /** Path of the Unix socket, if it has one. */
+  readonly socket: string | null
   /** The port that the next boot tries first: the newest one that was not chosen for one boot only. */
   readonly stickyPort: number | null
   readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
@@ -24,6 +26,8 @@ export interface HubContext {
   /** What a probe has found too high or too low, by `component/reason/subject`, and since when. */
   readonly raised: { readonly [key: string]: number }
   readonly lastBackup: { readonly at: number; readonly offset: number; readonly dir: string } | null
+  /** The last offset that is in a segment; it only rises. */
+  readonly archivedTo: number
   /** When a drain ends at the latest, and whether it was cut short. */
   readonly deadlineAt: number | null
   readonly isCut: boolean
@@ -48,12 +52,14 @@ const initialContext: HubContext = {
   url: null,
   port: null,
   portSource: null,
+  socket: null,
   stickyPort: null,
   lastBoot: null,
   failure: null,
   restores: 0,
   raised: {},
   lastBackup: null,
+  archivedTo: 0,
   deadlineAt: null,
   isCut: false
 }
@@ -75,17 +81,19 @@ const start = (
   url: null,
   port: null,
   portSource: null,
+  socket: null,
   deadlineAt: null,
   isCut: false
 })
 
 const bind = (
   { stickyPort }: HubContext,
-  { url, port, portSource }: Of<"HubBound">
+  { url, port, portSource, socket }: Of<"HubBound">
 ): Partial<HubContext> => ({
   url,
   port,
   portSource,
+  socket,
   stickyPort: portSource === "ephemeral" ? stickyPort : port
 })
 
@@ -120,6 +128,8 @@ export const hubMachine = setup({
     isUp: ({ context }) => context.bootId !== null,
     isRaised: ({ context, event }) => "component" in event && keyOf(event) in context.raised,
     isNotRaised: ({ context, event }) => "component" in event && !(keyOf(event) in context.raised),
+    isNext: ({ context, event }) =>
+      event.type === "JournalArchived" && event.fromOffset === context.archivedTo + 1,
     isThisBoot: ({ context, event }) =>
       event.type === "HubLossDetected" && event.previousBootId === context.bootId
   },
@@ -163,6 +173,7 @@ export const hubMachine = setup({
       guard: "isRaised",
       actions: assign({ raised: ({ context, event }) => without(context.raised, keyOf(event)) })
     },
+    JournalArchived: { guard: "isNext", actions: assign({ archivedTo: ({ event }) => event.toOffset }) },
     BackupTaken: {
       actions: assign({ lastBackup: ({ event: { at, offset, dir } }) => ({ at, offset, dir }) })
     }
