@@ -31,10 +31,17 @@ const exitCodes: { readonly [tag: string]: 2 | 75 } = {
 /** Any error of this program as a failure: errors with a `_tag`, a message and perhaps a `fix` say all there is to say. */
 export const toCliFailure = (error: unknown): CliFailure => {
   if (error instanceof CliFailure) return error
-  const { _tag = "Defect", fix } = (typeof error === "object" && error !== null ? error : {}) as {
+  const {
+    _tag: tag = "Defect",
+    fix,
+    reason
+  } = (typeof error === "object" && error !== null ? error : {}) as {
     readonly _tag?: string
     readonly fix?: string
+    readonly reason?: unknown
   }
+  // Of the faults of a journal this one has a way out of its own, which its message tells.
+  const _tag = tag === "JournalUnavailable" && reason === "missing" ? "ArchiveMissing" : tag
   const message = error instanceof Error ? error.message : String(error)
   return new CliFailure({ tag: _tag, message, fix, exitCode: exitCodes[_tag] ?? 1 })
 }

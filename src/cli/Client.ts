@@ -3,12 +3,14 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { Effect, Option, ParseResult, Schema } from "effect"
+import { Effect, Layer, Option, ParseResult, Schema } from "effect"
 import { environment } from "../config/process.js"
 import { api, Failure } from "../http/api.js"
+import { askHub, openableSocket } from "../http/askHub.js"
 import { readHubFile, tokenIn } from "../hub/hubFile.js"
 import { CliFailure, failed, toCliFailure, usage } from "./CliFailure.js"
 import { optionalText, stateDirOf, workspace } from "./common.js"
+import { socketFetch } from "./socketFetch.js"
 
 /** Options of every verb that talks to a hub. */
 export const connection = {
@@ -26,6 +28,8 @@ const notRunning = (message: string) => failed("HubNotRunning", message, "start 
 /** Where a hub listens, and what it wants to be shown. */
 export interface Target {
   readonly url: string
+  /** Asked instead of the url when there is one. */
+  readonly socket: string | null
   readonly token: string | undefined
 }
 
@@ -39,32 +43,33 @@ export const findHub = ({ workspace, url }: ConnectionOptions) =>
       if (!/^https?:\/\/./.test(named) || !URL.canParse(named)) {
         return yield* usage(`--url: must be the url of a hub, not ${named}`)
       }
-      return { url: named.replace(/\/$/, ""), token }
+      const target: Target = { url: named.replace(/\/$/, ""), socket: null, token }
+      return target
     }
     const stateDir = yield* stateDirOf(workspace)
     const file = readHubFile(stateDir)
     if (!file) return yield* notRunning(`no hub runs in ${stateDir}`)
-    const found: Target = { url: file.url, token: token ?? tokenIn(stateDir) }
-    if ((yield* bootAt(found)) === file.bootId) return found
+    const target: Target = {
+      url: file.url,
+      socket: openableSocket(file.socket),
+      token: token ?? tokenIn(stateDir)
+    }
+    if ((yield* bootAt(target)) === file.bootId) return target
     return yield* notRunning(`the hub of ${stateDir} does not answer at ${file.url}`)
   })
 
 /** A file is no proof: the port may be a stranger's by now, or the hub of another workspace (contracts: hub 3.3). */
-const bootAt = ({ url, token }: Target): Effect.Effect<unknown> =>
-  Effect.tryPromise(async (signal) => {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-    const response = await fetch(`${url}/readyz`, { signal, headers })
-    return ((await response.json()) as { readonly bootId?: unknown }).bootId
-  }).pipe(
-    Effect.timeout(askMs),
-    Effect.catchAll(() => Effect.succeed(undefined))
+const bootAt = (target: Target): Effect.Effect<unknown> =>
+  askHub(target, { method: "GET", path: "/readyz", timeoutMs: askMs }).pipe(
+    Effect.map(({ body }) => (body as { readonly bootId?: unknown }).bootId),
+    Effect.catchTag("NoAnswer", () => Effect.succeed(undefined))
   )
 
 /** A hub that is busy may take its time; one that is frozen never answers. */
 const askMs = 5_000
 
 /** A client of the hub at a place. */
-export const clientOf = ({ url, token }: Target) =>
+export const clientOf = ({ url, socket, token }: Target) =>
   HttpApiClient.make(api, {
     baseUrl: url,
     transformClient: HttpClient.mapRequest((request) => {
@@ -75,7 +80,16 @@ export const clientOf = ({ url, token }: Target) =>
       })
       return token === undefined ? named : HttpClientRequest.bearerToken(named, token)
     })
-  }).pipe(Effect.provide(FetchHttpClient.layer))
+  }).pipe(
+    Effect.provide(
+      socket === null
+        ? FetchHttpClient.layer
+        : Layer.provideMerge(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, socketFetch(socket)))
+    )
+  )
+
+/** Requests that the typed client has no words for. */
+export const fetchOf = ({ socket }: Target): typeof fetch => (socket === null ? fetch : socketFetch(socket))
 
 /** A client of the hub that the options name. */
 export const connect = (options: ConnectionOptions) => Effect.flatMap(findHub(options), clientOf)

@@ -4,7 +4,7 @@ import { Effect, Option } from "effect"
 import { environment, workingDirectory } from "../config/process.js"
 import { loadSettings } from "../config/Settings.js"
 import { findWorkspace } from "../config/workspace.js"
-import type { PeerRow, PresenceRow, Why } from "../http/peersApi.js"
+import type { PeerRow, PresenceRow, ServerRow, Why } from "../http/peersApi.js"
 import { ask, asking, given } from "./ask.js"
 import type { Client } from "./Client.js"
 import { json, optionalText, workspace } from "./common.js"
@@ -15,7 +15,7 @@ const at = optionalText("at", "as of an offset or an ISO 8601 date")
 
 const allRows = ({ peers }: Client, moment: { readonly at?: string }) =>
   Effect.gen(function* () {
-    const rows: Array<PeerRow | PresenceRow> = []
+    const rows: Array<PeerRow | PresenceRow | ServerRow> = []
     for (let cursor: string | null | undefined; cursor !== null; ) {
       const page = yield* peers.registry({
         urlParams: { limit: 1_000, ...moment, ...(cursor !== undefined && { cursor }) }
@@ -27,7 +27,7 @@ const allRows = ({ peers }: Client, moment: { readonly at?: string }) =>
   })
 
 /** A peer with its presences, in the words of the old system and ours. */
-const toListed = (rows: ReadonlyArray<PeerRow | PresenceRow>) => {
+const toListed = (rows: ReadonlyArray<PeerRow | PresenceRow | ServerRow>) => {
   const presences = rows.filter((row): row is PresenceRow => row.kind === "presence")
   return rows
     .filter((row): row is PeerRow => row.kind === "peer")

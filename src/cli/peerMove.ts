@@ -161,7 +161,7 @@ export const allPeers = ({ peers }: Client) =>
       const page = yield* peers.registry({
         urlParams: { kind: "peer", limit: 1_000, ...(cursor !== undefined && { cursor }) }
       })
-      names.push(...page.rows.map(({ personality }) => personality))
+      names.push(...page.rows.flatMap((row) => (row.kind === "peer" ? [row.personality] : [])))
       cursor = page.next
     }
     return names

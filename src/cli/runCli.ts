@@ -25,6 +25,8 @@ const groups = {
   ledger: () => import("./ledger.js").then(({ ledger }) => ledger),
   sense: () => import("./sense.js").then(({ sense }) => sense),
   workflow: () => import("./workflow.js").then(({ workflow }) => workflow),
+  server: () => import("./server.js").then(({ server }) => server),
+  stream: () => import("./stream.js").then(({ stream }) => stream),
   blob: () => import("./blob.js").then(({ blob }) => blob),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }

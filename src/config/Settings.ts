@@ -78,6 +78,7 @@ export type LogLevel = (typeof logLevels)[number]
 const settings = {
   "http.port": setting<number | undefined>(integer(0, 65_535), undefined),
   "http.host": setting(text, "127.0.0.1"),
+  "http.socket": setting(boolean, true),
   "http.token_file": setting<string | undefined>(text, undefined, { isPath: true }),
   "http.allowed_hosts": setting(texts, []),
   "http.allowed_origins": setting(texts, []),
@@ -88,6 +89,7 @@ const settings = {
   "log.level": setting(word(logLevels), "INFO"),
   "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
   "log.max_files": setting(integer(0, 1_000), 5),
+  "journal.archive_after": setting(offOr(duration(dayMs, 3_650 * dayMs)), undefined),
   "streams.enabled": setting(boolean, false, { alias: "experimental.durableStreams" }),
   "streams.long_poll": setting(duration(100, dayMs), 30_000),
   "streams.heartbeat": setting(duration(100, dayMs), 30_000),

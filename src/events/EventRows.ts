@@ -5,12 +5,14 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import { isArchived, readArchived } from "./ArchivedEvents.js"
 import { type Offset, RecordedEvent, type StreamId, type Version } from "./Event.js"
 import { emptyHead, type Head } from "./HashChain.js"
 import { type Insertion, insertRows, type Value } from "./insertRows.js"
 import type { Agenda, Deadline, JournalUnavailable } from "./Journal.js"
 import { randomHex } from "./randomHex.js"
 import type { Row, SqliteStore } from "./SqliteStore.js"
+import type { Block } from "./segmentFormat.js"
 
 type Store = SqliteStore["Type"]
 
@@ -62,7 +64,7 @@ export const copyInto = (
 ): Effect.Effect<void, JournalUnavailable> => store.transaction((connection) => insert(connection, events))
 
 /** A row that this program wrote and the hash chain covers: it is not decoded again, only shaped. */
-export const toEvent = (row: Row): RecordedEvent =>
+const toEvent = (row: Row): RecordedEvent =>
   new RecordedEvent({
     offset: row.offset as Offset,
     stream: row.stream as StreamId,
@@ -79,10 +81,24 @@ export const toEvent = (row: Row): RecordedEvent =>
     hash: row.hash as string
   })
 
-const toEvents = Effect.map((rows: ReadonlyArray<Row>) => rows.map(toEvent))
+/** Rows as the events that they are, those that are archived from their segments. */
+const toEvents =
+  (store: Store) =>
+  (
+    reading: Effect.Effect<ReadonlyArray<Row>, JournalUnavailable>
+  ): Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable> =>
+    Effect.flatMap(reading, (rows) =>
+      rows.some(isArchived)
+        ? Effect.forEach(rows, (row) =>
+            isArchived(row) ? readArchived(store, row) : Effect.succeed(toEvent(row))
+          )
+        : Effect.succeed(rows.map(toEvent))
+    )
 
 export const readAfter = (store: Store, after: Offset, limit: number) =>
-  store.read(`${selectEvents} WHERE "offset" > ? ORDER BY "offset" LIMIT ?`, [after, limit]).pipe(toEvents)
+  store
+    .read(`${selectEvents} WHERE "offset" > ? ORDER BY "offset" LIMIT ?`, [after, limit])
+    .pipe(toEvents(store))
 
 /** Versions rise with offsets, so the stream's own index gives the order. */
 export const readStreamAfter = (store: Store, stream: StreamId, after: Offset, limit: number) =>
@@ -92,7 +108,7 @@ export const readStreamAfter = (store: Store, stream: StreamId, after: Offset, l
       after,
       limit
     ])
-    .pipe(toEvents)
+    .pipe(toEvents(store))
 
 /** Where a stream ends; 0 when it has no events. */
 export const tailOf = (store: Store, stream: StreamId): Effect.Effect<Offset, JournalUnavailable> =>
@@ -106,9 +122,9 @@ export const newestOfType = (
   store: Store,
   type: string
 ): Effect.Effect<RecordedEvent | undefined, JournalUnavailable> =>
-  Effect.map(
-    store.read(`${selectEvents} WHERE type = ? ORDER BY "offset" DESC LIMIT 1`, [type]),
-    ([row]) => row && toEvent(row)
+  store.read(`${selectEvents} WHERE type = ? ORDER BY "offset" DESC LIMIT 1`, [type]).pipe(
+    toEvents(store),
+    Effect.map(([event]) => event)
   )
 
 // CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
@@ -123,7 +139,7 @@ export const readStreams = (
 ) =>
   store
     .read(streamsSql, [JSON.stringify(tails.map(({ stream, after }) => [stream, after])), limit])
-    .pipe(toEvents)
+    .pipe(toEvents(store))
 
 /** Where a reading in stream order stands. */
 export interface StreamCursor {
@@ -140,7 +156,7 @@ export const readByStream = (store: Store, after: StreamCursor, upTo: Offset, li
       `${selectEvents} WHERE (stream, version) > (?, ?) AND "offset" <= ? ORDER BY stream, version LIMIT ?`,
       [after.stream, after.version, upTo, limit]
     )
-    .pipe(toEvents)
+    .pipe(toEvents(store))
 
 export const byCommands = (store: Store, commandIds: ReadonlyArray<string>) =>
   store
@@ -149,7 +165,7 @@ export const byCommands = (store: Store, commandIds: ReadonlyArray<string>) =>
        WHERE command_id IN (SELECT value FROM json_each(?)) ORDER BY "offset"`,
       [JSON.stringify(commandIds)]
     )
-    .pipe(toEvents)
+    .pipe(toEvents(store))
 
 export const head = (store: Store): Effect.Effect<Head, JournalUnavailable> =>
   Effect.map(store.read(`SELECT "offset", hash, at FROM events ORDER BY "offset" DESC LIMIT 1`), ([row]) =>
@@ -170,6 +186,31 @@ export const versions = (
     ),
     (rows) => new Map(rows.map((row) => [row.stream as StreamId, (row.version ?? 0) as Version]))
   )
+
+const blockInsertion: Insertion = {
+  table: "archive_blocks",
+  columns: ["first_offset", "file", "position", "bytes"],
+  suffix: `ON CONFLICT (first_offset) DO UPDATE SET
+    file = excluded.file, position = excluded.position, bytes = excluded.bytes`
+}
+
+/** Tells where events that are in a segment are to be found from now on. */
+export const insertBlocks = (connection: Connection, file: string, blocks: ReadonlyArray<Block>) =>
+  insertRows(
+    connection,
+    blockInsertion,
+    blocks.map(({ firstOffset, position, bytes }) => [firstOffset, file, position, bytes])
+  )
+
+/** Takes out of the rows of a stretch what stands in its segment: they keep their places and what they are found by. */
+export const emptyRows = (connection: Connection, from: Offset, to: Offset): Effect.Effect<void, SqlError> =>
+  connection
+    .executeRaw(
+      `UPDATE events SET state = '', "by" = '', causation = NULL, correlation = NULL, data = '', hash = ''
+       WHERE "offset" BETWEEN ? AND ? AND data <> ''`,
+      [from, to]
+    )
+    .pipe(Effect.asVoid)
 
 const agendaInsertion: Insertion = {
   table: "agendas",

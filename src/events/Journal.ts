@@ -46,7 +46,7 @@ export class VersionConflict extends Schema.TaggedError<VersionConflict>()("Vers
  * has answered from the reopened store.
  */
 export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>()("JournalUnavailable", {
-  reason: Schema.Literal("enospc", "io", "corrupt", "readonly"),
+  reason: Schema.Literal("enospc", "io", "corrupt", "readonly", "missing"),
   detail: Schema.String
 }) {
   override get message() {

@@ -6,6 +6,7 @@ import { Context, type Effect } from "effect"
 import type { EncodedEvent, Offset } from "./Event.js"
 import type { Head } from "./HashChain.js"
 import type { Agenda, JournalUnavailable, VersionConflict } from "./Journal.js"
+import type { Segment } from "./Segment.js"
 import type { Snapshot } from "./Snapshots.js"
 import type { UnknownEvent } from "./Upcasters.js"
 
@@ -43,5 +44,12 @@ export class Writer extends Context.Tag("mound/Writer")<
     readonly saveSnapshots: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<void, JournalUnavailable>
     /** Makes a projection's table anew while appends go on. */
     readonly rebuild: (projection: string) => Effect.Effect<Rebuilt, JournalUnavailable | UnknownEvent>
+    /**
+     * Moves a stretch of the journal, or the first part of a large one, into a segment while appends go on. What was interrupted is taken
+     * up where it was: a file that is there already is checked and used.
+     */
+    readonly archive: (from: Offset, upTo: Offset) => Effect.Effect<Segment, JournalUnavailable>
+    /** Gives back to the file system what the database no longer needs, while appends go on; how many bytes. */
+    readonly vacuum: Effect.Effect<number, JournalUnavailable>
   }
 >() {}

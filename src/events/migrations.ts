@@ -54,6 +54,14 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
        state TEXT NOT NULL
      ) STRICT, WITHOUT ROWID`,
     `CREATE TABLE projections (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID`
+  ],
+  [
+    `CREATE TABLE archive_blocks (
+       first_offset INTEGER PRIMARY KEY,
+       file TEXT NOT NULL,
+       position INTEGER NOT NULL,
+       bytes INTEGER NOT NULL
+     ) STRICT`
   ]
 ]
 

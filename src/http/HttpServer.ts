@@ -17,6 +17,7 @@ import {
   isPeerEvents,
   wantsEventStream
 } from "./followRoutes.js"
+import { listenOnSocket, ownerAccess } from "./listenOnSocket.js"
 import type { McpRoute } from "./mcp.js"
 import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, retryHeader, sendFailure, sendJson, sendText } from "./respond.js"
@@ -30,6 +31,8 @@ export class BindFailed extends Schema.TaggedError<BindFailed>()("BindFailed", {
 }) {}
 
 export interface HttpServices extends ProbeServices, FollowServices {
+  /** What an operator shows, if anybody has to show anything. */
+  readonly operatorToken: string | undefined
   readonly api: ApiServer
   readonly ledger: (
     request: IncomingMessage,
@@ -54,6 +57,8 @@ export interface HttpServices extends ProbeServices, FollowServices {
 export interface HttpServer {
   /** The port that was bound. */
   readonly listen: (host: string, port: number) => Effect.Effect<number, BindFailed>
+  /** Serves the same at a Unix socket, to its owner. Answers with what kept it from that, if anything did. */
+  readonly listenAt: (path: string) => Effect.Effect<string | undefined>
   /** Takes no more connections, ends followers, and waits a little for requests under way. */
   readonly close: Effect.Effect<void>
   /** Requests that have no answer yet, followers too. */
@@ -85,31 +90,38 @@ export const makeHttpServer = (
 ): Effect.Effect<HttpServer> =>
   Effect.gen(function* () {
     const exchanges = new Exchanges(Runtime.runFork(yield* Effect.runtime<never>()))
-    const server = createServer(
-      {
-        maxHeaderSize: maxHeaderBytes,
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: keepAliveMs,
-        // How often Node looks for clients that have run out of their time; its own 30 s would be thrice the time.
-        connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
-      },
-      (request, response) => exchanges.begin(request, response, answerAlways(services, request, response))
-    )
-    server.maxConnections = limits.maxConnections
-    server.on("clientError", (error, socket) => exchanges.refuse(error, socket))
+    const serve = (served: HttpServices): Server => {
+      const server = createServer(
+        {
+          maxHeaderSize: maxHeaderBytes,
+          headersTimeout: limits.headersTimeoutMs,
+          requestTimeout: limits.requestTimeoutMs,
+          keepAliveTimeout: keepAliveMs,
+          // How often Node looks for clients that have run out of their time; its own 30 s would be thrice the time.
+          connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
+        },
+        (request, response) => exchanges.begin(request, response, answerAlways(served, request, response))
+      )
+      server.maxConnections = limits.maxConnections
+      server.on("clientError", (error, socket) => exchanges.refuse(error, socket))
+      return server
+    }
+    const server = serve(services)
+    const owners = serve({ ...services, access: ownerAccess(services.access, services.operatorToken) })
+    const servers = [server, owners]
 
     return {
       open: () => exchanges.count,
       listen: (host, port) => listen(server, host, port),
+      listenAt: (path) => listenOnSocket(owners, path),
       close: Effect.gen(function* () {
-        server.close()
+        for (const each of servers) each.close()
         services.followers.closeAll()
         for (let waited = 0; exchanges.count > 0 && waited < closeGraceMs; waited += closeStepMs) {
-          server.closeIdleConnections()
+          for (const each of servers) each.closeIdleConnections()
           yield* Effect.sleep(closeStepMs)
         }
-        server.closeAllConnections()
+        for (const each of servers) each.closeAllConnections()
       })
     }
   })

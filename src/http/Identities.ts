@@ -90,6 +90,8 @@ export const makeIdentities = ({ hubTokens, isAskedOfAll, agents, sessionOf, own
     isAsked,
     isAskedOfAll,
     hasAgents: agents !== undefined,
+    /** What an operator shows, if anybody has to show anything. */
+    operatorToken: hubTokens[0],
     shown,
     /** Whoever asks, as far as it has shown. Without tokens anybody on this machine is an operator. */
     callerOf: (bearer: string | undefined): Caller => {

@@ -57,6 +57,25 @@ export const Renewal = Schema.Struct({
   now: Instant
 }).annotations({ identifier: "Renewal" })
 
+export const Archived = Schema.Struct({
+  segments: Schema.Array(
+    Schema.Struct({
+      file: Schema.String,
+      fromOffset: Schema.Int,
+      toOffset: Schema.Int,
+      rows: Schema.Int
+    })
+  ),
+  freedBytes: Schema.Int
+}).annotations({ identifier: "Archived" })
+
+/** `2026-11-25`, or with a time. */
+const IsoDate = Schema.String.pipe(
+  Schema.filter((text) => /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) && !Number.isNaN(Date.parse(text)), {
+    message: () => "must be an ISO 8601 date"
+  })
+)
+
 export const Verified = Schema.Struct({
   token: Token,
   state: Schema.String,
@@ -236,6 +255,14 @@ const journal = HttpApiGroup.make("journal")
       .setPayload(body(RecordBackup))
       .addSuccess(Schema.Struct({ offset: Schema.Int }), { status: 201 })
       .annotate(OpenApi.Description, "Records that a backup was taken; the hub writes none itself.")
+  )
+  .add(
+    HttpApiEndpoint.post("archive", "/journal/archive")
+      .setPayload(
+        Schema.Struct({ before: Schema.optional(IsoDate), vacuum: Schema.optional(Schema.Boolean) })
+      )
+      .addSuccess(Archived)
+      .annotate(OpenApi.Description, "Moves old days into files; they stay part of the journal.")
   )
 
 export const HealthReason = Schema.Struct({

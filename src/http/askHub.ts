@@ -1,4 +1,5 @@
 /** One request to a hub from this machine: over its socket if it has one, else at its url. */
+import { existsSync } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { Effect, Schema } from "effect"
 
@@ -32,15 +33,20 @@ export interface HubAnswer {
   readonly body: unknown
 }
 
+/** The socket that a hub has told of, if it is still there: somebody may have removed it, and the url serves as well. */
+export const openableSocket = (socket: string | null): string | null =>
+  socket !== null && existsSync(socket) ? socket : null
+
 export const askHub = (
   { url, socket, token }: HubAddress,
   { method, path, body, timeoutMs }: Question
 ): Effect.Effect<HubAnswer, NoAnswer> => {
+  const socketPath = openableSocket(socket)
   const noAnswer = (problem: string) => new NoAnswer({ url: `${url}${path}`, problem })
   return Effect.async<HubAnswer, NoAnswer>((resume) => {
     const asked = httpRequest(`${url}${path}`, {
       method,
-      ...(socket !== null && { socketPath: socket }),
+      ...(socketPath !== null && { socketPath }),
       ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } })
     })
     const fail = (error: Error) => resume(noAnswer(error.message))

@@ -10,6 +10,7 @@ import type { Refused } from "../actors/Refused.js"
 import type { RunKind } from "../actors/run/runKind.js"
 import type { Offset, StreamId } from "../events/Event.js"
 import type { JournalUnavailable } from "../events/Journal.js"
+import type { Segment } from "../events/Segment.js"
 import type { Rebuilt } from "../events/Writer.js"
 import { type Clockwork, momentOf } from "./asOf.js"
 import { type HealthServices, healthMoments, healthOf, statusNow } from "./healthOf.js"
@@ -41,12 +42,17 @@ export interface HubServices extends Clockwork {
     readonly floor: number | undefined
     readonly dryRun: boolean
   }) => Effect.Effect<SweepResult, Refused<AnyReason> | JournalUnavailable>
+  /** `before` in ms; without it what the settings say. */
+  readonly archive: (options: {
+    readonly before: number | undefined
+    readonly vacuum: boolean
+  }) => Effect.Effect<{ readonly segments: ReadonlyArray<Segment>; readonly freedBytes: number }, CallFailure>
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
 type HubHandlers = Pick<
   Handlers,
-  "sweep" | "importLedger" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup"
+  "sweep" | "importLedger" | "journal" | "health" | "hub" | "stop" | "rebuild" | "recordBackup" | "archive"
 >
 
 const defaultPage = 100
@@ -98,6 +104,19 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const { state } = yield* system.send(hubKind, "", command, { by: byOf(caller), commandId })
         return { offset: state.offset }
       }),
+    archive: ({ payload: { before, vacuum = false } }) =>
+      Effect.map(
+        services.archive({ before: before === undefined ? undefined : Date.parse(before), vacuum }),
+        ({ segments, freedBytes }) => ({
+          segments: segments.map(({ file, fromOffset, toOffset, rows }) => ({
+            file,
+            fromOffset,
+            toOffset,
+            rows
+          })),
+          freedBytes
+        })
+      ),
     rebuild: ({ path: { name } }) =>
       services.projector.projections.some((projection) => projection.name === name)
         ? services.rebuild(name)

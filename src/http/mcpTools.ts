@@ -7,7 +7,7 @@ import { formatIdentity, Personality, parseIdentity, RuntimeName } from "../acto
 import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
 import { Offset } from "../events/Event.js"
 import type { Caller } from "./Identities.js"
-import { AttachmentPaths, type PeerRow, type PresenceRow } from "./peersApi.js"
+import { AttachmentPaths, type PeerRow, type PresenceRow, type ServerRow } from "./peersApi.js"
 import { type CallFailure, type Credentials, type Handlers, type PlainText, WithStatus } from "./serve.js"
 
 export interface ToolCall {
@@ -96,7 +96,7 @@ const sendToPeer = tool(
 
 const listPeers = tool("list_peers", "Who there is to talk to, and how they are.", {}, (handlers, call) =>
   Effect.gen(function* () {
-    const rows: Array<PeerRow | PresenceRow> = []
+    const rows: Array<PeerRow | PresenceRow | ServerRow> = []
     for (let cursor: string | null | undefined; cursor !== null; ) {
       const urlParams = { limit: 1_000, ...(cursor !== undefined && { cursor }) }
       const page = bodyOf(yield* handlers.registry({ ...bare, ...call, urlParams }))

@@ -26,6 +26,7 @@ export const needs: { readonly [Endpoint in keyof Handlers]: Scope } = {
   show: "read",
   sweep: "operator",
   importLedger: "operator",
+  archive: "operator",
   journal: "read",
   recordBackup: "operator",
   health: "read",

@@ -10,13 +10,14 @@ import type { PeerKind } from "../actors/peer/peerKind.js"
 import type { PresenceKind } from "../actors/presence/presenceKind.js"
 import type { Refused } from "../actors/Refused.js"
 import { actorsOf, countRemoval, listRegistry, type StoredActor } from "../projections/registryQueries.js"
+import { pageOfServers } from "../projections/serverQueries.js"
 import { type Clockwork, type Moment, momentOf } from "./asOf.js"
 import { awaitThat } from "./awaitThat.js"
 import { type CallerServices, callerOf } from "./callerOf.js"
 import { chooseRuntime } from "./chooseRuntime.js"
 import type { PeerRow, PresenceRow } from "./peersApi.js"
 import { type AnyReason, refusal } from "./refusals.js"
-import { toPeerRow, toPresenceRow } from "./registryRows.js"
+import { toPeerRow, toPresenceRow, toServerRow } from "./registryRows.js"
 import type { CallFailure, Credentials, Handlers } from "./serve.js"
 import { whyPeer } from "./whyPeer.js"
 
@@ -108,11 +109,20 @@ export const makePeerHandlers = (services: PeerServices): PeerHandlers => {
       Effect.gen(function* () {
         const { isOperator } = yield* callerOf(services, credentials)
         const moment = yield* momentOf(services, "registry", at)
-        const found = yield* listRegistry(moment.read, { kind, state, limit, after: cursor })
+        const filter = { state, limit, after: cursor }
+        const actors = kind === "server" ? [] : yield* listRegistry(moment.read, { kind, ...filter })
         const toRow = (row: StoredActor): PeerRow | PresenceRow =>
           row.kind === "peer" ? toPeerRow(row, isOperator) : toPresenceRow(row, windowOf(moment))
-        const next = found.length === limit ? (found.at(-1)?.key ?? null) : null
-        return { offset: moment.offset, now: moment.now, rows: found.map(toRow), next }
+        // Servers come last: their keys are the greatest.
+        const hasServers = kind === undefined || kind === "server"
+        const { read } = yield* momentOf(services, "servers", at)
+        const servers = hasServers
+          ? yield* pageOfServers(read, { ...filter, limit: limit - actors.length })
+          : []
+        const keys = [...actors.map(({ key }) => key), ...servers.map(({ id }) => `server/${id}`)]
+        const rows = [...actors.map(toRow), ...servers.map(toServerRow)]
+        const next = keys.length === limit ? (keys.at(-1) ?? null) : null
+        return { offset: moment.offset, now: moment.now, rows, next }
       }).pipe(Effect.scoped),
     peer: ({ path: { personality }, urlParams: { at }, credentials }) =>
       Effect.gen(function* () {

@@ -50,6 +50,22 @@ export const PresenceRow = Schema.Struct({
 }).annotations({ identifier: "PresenceRow" })
 export type PresenceRow = typeof PresenceRow.Type
 
+/** A program that has registered here, beside the peers. */
+export const ServerRow = Schema.Struct({
+  kind: Schema.Literal("server"),
+  id: Schema.String,
+  state: Schema.Literal("registered", "stale"),
+  since: Schema.Number,
+  url: Schema.String,
+  port: Schema.Int,
+  pid: Schema.Int,
+  metadata: Schema.Unknown,
+  /** Offset of its registration. */
+  token: Schema.Int,
+  offset: Schema.Int
+}).annotations({ identifier: "ServerRow" })
+export type ServerRow = typeof ServerRow.Type
+
 /** What only operators see is null for anybody else. */
 export const PeerRow = Schema.Struct({
   kind: Schema.Literal("peer"),
@@ -217,13 +233,13 @@ export const peers = HttpApiGroup.make("peers")
     HttpApiEndpoint.get("registry", "/registry")
       .setUrlParams(
         Schema.Struct({
-          kind: Schema.optional(Schema.Literal("peer", "presence")),
+          kind: Schema.optional(Schema.Literal("peer", "presence", "server")),
           state: Schema.optional(Schema.String),
           ...page,
           ...at
         })
       )
-      .addSuccess(rowsOf(Schema.Union(PeerRow, PresenceRow)))
+      .addSuccess(rowsOf(Schema.Union(PeerRow, PresenceRow, ServerRow)))
   )
   .add(
     HttpApiEndpoint.get("peer", "/peers/:personality")

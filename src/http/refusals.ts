@@ -24,6 +24,8 @@ export type QueryReason =
   | { readonly _tag: "LedgerUnreadable"; readonly path: string; readonly problem: string }
   | { readonly _tag: "UnknownProjection"; readonly name: string }
   | { readonly _tag: "OperationBusy"; readonly operation: string }
+  | { readonly _tag: "NothingToArchive"; readonly lowWater: number; readonly heldBy: string | null }
+  | { readonly _tag: "ArchiveMissing"; readonly detail: string }
   | { readonly _tag: "TooManyFollowers"; readonly limit: number }
   | { readonly _tag: "UnknownBlob"; readonly sha256: string }
   | { readonly _tag: "BlobCorrupt"; readonly sha256: string; readonly problem: string }
@@ -84,6 +86,17 @@ const queryExplanations: Explanations<Exclude<QueryReason, SystemReason>> = {
   OperationBusy: ({ operation }) => ({
     message: `${operation} is running already`,
     fix: "wait for it to end"
+  }),
+  NothingToArchive: ({ lowWater, heldBy }) => ({
+    message:
+      heldBy === null
+        ? `no whole day after offset ${lowWater} is old enough`
+        : `${heldBy} is still going on, and what comes after its first event stays`,
+    ...(heldBy !== null && { fix: "wait until it has ended" })
+  }),
+  ArchiveMissing: ({ detail }) => ({
+    message: `a part of the journal cannot be read: ${detail}`,
+    fix: "put the file back into .mound/archive from a backup"
   }),
   TooManyFollowers: ({ limit }) => ({ message: `${limit} followers are connected already` }),
   UnknownBlob: ({ sha256 }) => ({ message: `there is no blob ${sha256}` }),
@@ -200,6 +213,8 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   NotDraining: 409,
   JournalChanged: 409,
   OperationBusy: 409,
+  NothingToArchive: 409,
+  ArchiveMissing: 410,
   AlreadyEnded: 409,
   NotResumable: 409,
   BlobCorrupt: 409,

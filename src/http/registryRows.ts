@@ -1,7 +1,8 @@
 /** Rows of the registry and of messages, as they are shown. */
 import type { Registration } from "../actors/peer/PeerEvent.js"
 import type { StoredActor, StoredMessage } from "../projections/registryQueries.js"
-import type { MessageRow, PeerRow, PresenceRow } from "./peersApi.js"
+import type { StoredServer } from "../projections/serverQueries.js"
+import type { MessageRow, PeerRow, PresenceRow, ServerRow } from "./peersApi.js"
 
 /** What a presence's row says besides its columns. */
 export interface PresenceDetail {
@@ -81,6 +82,12 @@ export const toPeerRow = (row: StoredActor, isOperator: boolean): PeerRow => {
     offset: row.offset
   }
 }
+
+export const toServerRow = ({ heard_at: _, metadata, ...row }: StoredServer): ServerRow => ({
+  kind: "server",
+  ...row,
+  metadata: metadata === null ? null : (JSON.parse(metadata) as unknown)
+})
 
 export const toMessageRow = (row: StoredMessage): typeof MessageRow.Type => ({
   messageId: row.message_id,

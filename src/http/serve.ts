@@ -277,6 +277,7 @@ export const reasonOf = (cause: Cause.Cause<unknown>, onDefect: (error: unknown)
     case "BodyTooLarge":
       return { _tag: "TooLarge", limit: failure.limit }
     case "JournalUnavailable":
+      if (failure.reason === "missing") return { _tag: "ArchiveMissing", detail: failure.detail }
       return { _tag: "ReadOnly", reason: failure.reason, detail: failure.detail }
     default: {
       const error = Cause.squash(cause)

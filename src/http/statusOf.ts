@@ -18,7 +18,7 @@ export const statusOf = (
     url: context.url,
     port: context.port,
     portSource: context.portSource,
-    socket: null,
+    socket: context.socket,
     workspace,
     journalId: journal.journalId,
     startedAt,

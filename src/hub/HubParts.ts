@@ -21,6 +21,7 @@ import type { AuditLog } from "./auditLog.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { LedgerImporter } from "./LedgerImporter.js"
+import type { Archive } from "./makeArchive.js"
 import type { Metrics } from "./metrics.js"
 import type { Postman } from "./Postman.js"
 import type { PeerParts } from "./peers.js"
@@ -56,6 +57,7 @@ export interface HubParts extends PeerParts {
   readonly agentFiles: AgentFiles | undefined
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
+  readonly archive: Archive
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void

@@ -7,6 +7,7 @@ import { Effect, Layer, Schema } from "effect"
 import type { Head } from "../events/HashChain.js"
 import { JournalUnavailable, VersionConflict } from "../events/Journal.js"
 import { FormatTooNew } from "../events/migrations.js"
+import type { Segment } from "../events/Segment.js"
 import { type Committed, type Rebuilt, Writer } from "../events/Writer.js"
 import {
   type Call,
@@ -76,6 +77,9 @@ const make = (path: string, program: URL) =>
           )
         ),
       saveSnapshots: (snapshots) => Effect.asVoid(askOpen({ method: "saveSnapshots", snapshots })),
+      archive: (from, upTo) =>
+        Effect.map(askOpen({ method: "archive", from, upTo }), (segment) => segment as Segment),
+      vacuum: Effect.map(askOpen({ method: "vacuum" }), (bytes) => bytes as number),
       rebuild: (projection) =>
         ask({ method: "rebuild", projection }).pipe(
           Effect.map((rebuilt) => rebuilt as Rebuilt),

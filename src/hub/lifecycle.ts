@@ -130,6 +130,8 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.forkScoped(boot.importer.watch)
+    const archiveAfter = settings["journal.archive_after"]
+    if (archiveAfter !== undefined) yield* Effect.forkScoped(boot.archive.schedule(archiveAfter, clock.now))
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",
       discard: true

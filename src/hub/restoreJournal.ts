@@ -20,7 +20,6 @@ import * as ActorSystem from "../actors/ActorSystem.js"
 import type { ClaimState } from "../actors/claim/ClaimIndex.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
 import * as HubClock from "../actors/HubClock.js"
-import { makeHubKind } from "../actors/hub/hubKind.js"
 import { readExport } from "../events/Archive.js"
 import { idOf, kindOf } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
@@ -37,6 +36,7 @@ import { histories, knownEvents, projections } from "../replay/installed.js"
 import { BackupInvalid, type BackupList, NotEmpty, readBackup } from "./backupJournal.js"
 import { holdLock, journalPath } from "./holdLock.js"
 import { prepareStateDir } from "./preconditions.js"
+import { recordingHubKind } from "./recordingHubKind.js"
 
 export interface Restored {
   /** The last offset, with the restore's own events. */
@@ -54,10 +54,17 @@ export const restoreJournal = (stateDir: string, source: string) =>
     if (existsSync(path))
       return yield* new NotEmpty({ path, fix: "import into another workspace: --workspace DIR" })
     const partial = `${path}.restoring`
+    const archive = join(stateDir, "archive")
     const removePartial = Effect.sync(() => {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true })
+      // Without a journal no segment belongs to one: these are of an attempt that failed.
+      rmSync(archive, { recursive: true, force: true })
     })
     yield* removePartial
+    // They are part of the journal, and verified with it.
+    if (isBackup(source) && existsSync(join(source, "archive"))) {
+      cpSync(join(source, "archive"), archive, { recursive: true })
+    }
     const restored = yield* Effect.scoped(restoreInto(partial, source)).pipe(
       Effect.tap(() => Effect.sync(() => isBackup(source) && copyCompanions(source, stateDir))),
       Effect.onError(() => removePartial)
@@ -92,7 +99,7 @@ const restoreInto = (path: string, source: string) =>
     const journalId = yield* randomHex(32)
     yield* EventRows.renewJournalId(store, journalId)
 
-    const built = yield* ActorSystem.layer({ kinds: [hubKind, claimKind] }).pipe(
+    const built = yield* ActorSystem.layer({ kinds: [recordingHubKind, claimKind] }).pipe(
       Layer.provide(Layer.merge(SqliteJournal.layer, HubClock.layer(head.at))),
       Layer.provide(Layer.merge(Snapshots.layerNone, SqliteWriter.layer(projections))),
       Layer.provide(Layer.succeed(KnownEvents, knownEvents)),
@@ -102,7 +109,7 @@ const restoreInto = (path: string, source: string) =>
     const system = Context.get(built, ActorSystem.ActorSystem)
     const { offset, hash: headHash } = head
     const restore = { type: "RecordRestore", journalId, previousJournalId, offset, headHash } as const
-    yield* Effect.orDie(system.send(hubKind, "", restore, { by: "operator" }))
+    yield* Effect.orDie(system.send(recordingHubKind, "", restore, { by: "operator" }))
     const revoke = { type: "RevokeClaim", reason: "journal_restored" } as const
     yield* Effect.forEach(
       leased,
@@ -138,9 +145,11 @@ const verifyWhole = (store: SqliteStore.SqliteStore["Type"], dir: string, backup
     })
   })
 
-/** What a backup holds beside the journal and the settings: blobs, segments, other databases. */
+/** What a backup holds beside the journal and the settings: blobs, other databases. */
 const copyCompanions = (dir: string, stateDir: string): void => {
-  const others = readdirSync(dir).filter((name) => !/^(mound\.db.*|mound\.yaml|backup\.json)$/.test(name))
+  const others = readdirSync(dir).filter(
+    (name) => !/^(mound\.db.*|archive|mound\.yaml|backup\.json)$/.test(name)
+  )
   for (const name of others) cpSync(join(dir, name), join(stateDir, name), { recursive: true })
 }
 
@@ -148,13 +157,6 @@ const isLeased = ({ name, context: { ttlMs, holder } }: ClaimState): boolean =>
   name.startsWith("held.") && (ttlMs !== null || holder?.boundTo !== undefined)
 
 /** Nothing runs while a journal is restored: the kinds are here for their rules. */
-const notRunning = { run: () => Effect.void, lost: () => ({ type: "StopHub" }) }
-const hubKind = makeHubKind({
-  drainTimeoutMs: 0,
-  activeWork: () => ({ claims: [], runs: [] }),
-  outstanding: () => [],
-  invocations: { recover: notRunning, serve: notRunning, drain: notRunning, close: notRunning }
-})
 const claimKind = makeClaimKind({
   defaultTtlMs: 0,
   defaultGraceMs: 0,

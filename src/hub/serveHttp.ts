@@ -29,6 +29,7 @@ import { toOutput } from "../runtimes/recordable.js"
 import { ulid } from "../runtimes/ulid.js"
 import { version } from "../version.js"
 import { markRulesOf, rateLimitsOf } from "./access.js"
+import { archiveAfterMs } from "./archiveJournal.js"
 import type { HubParts } from "./HubParts.js"
 
 /** The most that a command's body may hold, but for a deposit with its payload (contracts: hub 5). */
@@ -107,6 +108,8 @@ export const makeHubServer = (
         ),
       followers: () => parts.followers.count,
       sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
+      archive: ({ before = now() - (settings["journal.archive_after"] ?? archiveAfterMs), vacuum }) =>
+        parts.archive.run({ before, vacuum }),
       rebuild: parts.rebuild
     }),
     ...makePeerHandlers(peerServices),
@@ -142,6 +145,7 @@ export const makeHubServer = (
       identities,
       limits: rateLimitsOf(parts, rates)
     }),
+    operatorToken: identities.operatorToken,
     looksAtTokens: marks !== undefined,
     api: makeApiServer(api, handlers, {
       identities,

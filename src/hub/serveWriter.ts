@@ -31,6 +31,10 @@ const perform = (writer: Writer["Type"], call: Call): Effect.Effect<unknown, unk
       return writer.saveSnapshots(call.snapshots)
     case "rebuild":
       return writer.rebuild(call.projection)
+    case "archive":
+      return writer.archive(call.from, call.upTo)
+    case "vacuum":
+      return writer.vacuum
     case "close":
       return Effect.void
   }

@@ -31,7 +31,7 @@ import * as SqliteJournal from "../events/SqliteJournal.js"
 import * as SqliteStore from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
-import type { Writer } from "../events/Writer.js"
+import { Writer } from "../events/Writer.js"
 import { Followers } from "../http/Followers.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
@@ -47,11 +47,13 @@ import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
 import type { HubParts } from "./HubParts.js"
 import { holdLock, journalPath } from "./holdLock.js"
-import { processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
+import { type HubFile, processStartedAt, removeHubFile, writeHubFile } from "./hubFile.js"
 import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { makeLedgerImporter } from "./LedgerImporter.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
+import { makeArchive } from "./makeArchive.js"
 import { type Metrics, makeMetrics } from "./metrics.js"
+import { openSocket } from "./openSocket.js"
 import { makePostman } from "./Postman.js"
 import { makePeers } from "./peers.js"
 import { hubTokens, prepareStateDir } from "./preconditions.js"
@@ -315,6 +317,12 @@ export const startHub = (
       }),
       postman: makePostman({ system, peers: peers.peerKind.index, kind: peers.presenceKind }),
       hub: observed.hub,
+      archive: makeArchive(
+        { journal: services.journal, rows: projector.read, writer: services.writer },
+        system,
+        hubKind,
+        observed.hub
+      ),
       rebuild: makeRebuild(projector, system, hubKind),
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
@@ -348,7 +356,8 @@ export const startHub = (
       )
     )
     const url = urlOf(settings["http.host"], bound.port)
-    yield* announce(settings, { bootId, version, url, port: bound.port })
+    const socket = yield* openSocket(server, settings)
+    yield* announce(settings, { bootId, version, url, port: bound.port, socket })
     const { port, portSource, reassigned } = bound
     yield* told({
       type: "BindHub",
@@ -356,7 +365,7 @@ export const startHub = (
       host: settings["http.host"],
       port,
       portSource,
-      socket: null,
+      socket,
       reassigned
     })
     const handle: HubHandle = {
@@ -408,6 +417,7 @@ const openServices = (
     )
     return {
       head,
+      writer: Context.get(writing, Writer),
       journal: Context.get(built, Journal),
       system: Context.get(built, ActorSystem.ActorSystem),
       projector: Context.get(built, Projector.Projector),
@@ -456,25 +466,21 @@ const urlOf = (host: string, port: number): string =>
 /** Writes `hub.json`, and removes it when the hub ends. */
 const announce = (
   { stateDir, workspace, "http.host": host }: Settings,
-  { bootId, version, url, port }: { bootId: string; version: string; url: string; port: number }
+  announced: Pick<HubFile, "bootId" | "version" | "url" | "port" | "socket">
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.flatMap(Effect.clock, (clock) =>
       Effect.sync(() =>
         writeHubFile(stateDir, {
           format: 1,
-          bootId,
+          ...announced,
           pid: process.pid,
           pidStartedAt: processStartedAt(process.pid),
-          version,
-          url,
           host,
-          port,
-          socket: null,
           startedAt: new Date(clock.unsafeCurrentTimeMillis()).toISOString(),
           workspace
         })
       )
     ),
-    () => Effect.sync(() => removeHubFile(stateDir, bootId))
+    () => Effect.sync(() => removeHubFile(stateDir, announced.bootId))
   )

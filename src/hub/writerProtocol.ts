@@ -13,6 +13,8 @@ export type Call = { readonly id: number } & (
   | { readonly method: "commit"; readonly batches: ReadonlyArray<BatchRows> }
   | { readonly method: "saveSnapshots"; readonly snapshots: ReadonlyArray<Snapshot> }
   | { readonly method: "rebuild"; readonly projection: string }
+  | { readonly method: "archive"; readonly from: Offset; readonly upTo: Offset }
+  | { readonly method: "vacuum" }
   | { readonly method: "close" }
 )
 

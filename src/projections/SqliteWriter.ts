@@ -8,6 +8,7 @@ import type { RecordedEvent, StreamId, Version } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
 import { type Head, headAfter, seal } from "../events/HashChain.js"
 import { advance, type JournalUnavailable, type VersionConflict } from "../events/Journal.js"
+import { moveToSegment, vacuum } from "../events/moveToSegment.js"
 import { saveSnapshots } from "../events/Snapshots.js"
 import { SqliteStore } from "../events/SqliteStore.js"
 import { KnownEvents, type UnknownEvent, upcastOwn } from "../events/Upcasters.js"
@@ -74,6 +75,8 @@ const make = (projections: ReadonlyArray<Projection>) =>
       head: settledHead,
       commit,
       saveSnapshots: (snapshots) => store.transaction((connection) => saveSnapshots(connection, snapshots)),
+      archive: (from, upTo) => moveToSegment(store, from, upTo),
+      vacuum: vacuum(store),
       rebuild: (name) => {
         const projection = projections.find((each) => each.name === name)
         return projection

@@ -53,7 +53,8 @@ describe("a backup", () => {
         const head = yield* Effect.promise(() => fetch(`${url}/journal?limit=1`))
         const stale = { headers: { "mound-journal-id": head.headers.get("mound-journal-id") ?? "" } }
         expect((yield* Effect.promise(() => fetch(`${other.trim()}/journal`, stale))).status).toBe(409)
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped),
+    120_000
   )
 
   it.live("is never written over anything, and is not there until it is whole", () =>

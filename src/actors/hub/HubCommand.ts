@@ -44,6 +44,7 @@ export const HubCommand = Schema.Union(
   command("RaiseComponent", hubFields.degraded),
   command("ClearComponent", hubFields.component),
   RecordBackup,
-  command("RecordImport", hubFields.imported)
+  command("RecordImport", hubFields.imported),
+  command("RecordArchive", hubFields.archived)
 )
 export type HubCommand = typeof HubCommand.Type

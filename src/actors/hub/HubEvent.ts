@@ -115,6 +115,18 @@ const imported = {
   report: ImportReport
 }
 
+const archived = {
+  file: Schema.String,
+  fromOffset: Offset,
+  toOffset: Offset,
+  fromAt: Schema.Number,
+  toAt: Schema.Number,
+  rows: Schema.Int,
+  sha256: Schema.String,
+  prevHash: Schema.String,
+  lastHash: Schema.String
+}
+
 /** The fields that a command shares with the event that it leads to. */
 export const hubFields = {
   started,
@@ -134,7 +146,8 @@ export const hubFields = {
   component,
   degraded,
   backup,
-  imported
+  imported,
+  archived
 }
 
 export const HubEvent = Schema.Union(
@@ -169,7 +182,8 @@ export const HubEvent = Schema.Union(
   fact("ComponentDegraded", degraded),
   fact("ComponentRecovered", recoveredComponent),
   fact("BackupTaken", backup),
-  fact("LedgerImported", imported)
+  fact("LedgerImported", imported),
+  fact("JournalArchived", archived)
 )
 export type HubEvent = typeof HubEvent.Type
 export type OpenWork = typeof OpenWork.Type
@@ -199,5 +213,6 @@ export const hubUpcasters: { readonly [Type in HubEvent["type"]]: ReadonlyArray<
   ComponentDegraded: [],
   ComponentRecovered: [],
   BackupTaken: [],
-  LedgerImported: []
+  LedgerImported: [],
+  JournalArchived: []
 }

@@ -67,7 +67,8 @@ export const makeHubKind = (world: HubWorld): HubKind => ({
     RaiseComponent: ["ComponentDegraded"],
     ClearComponent: ["ComponentRecovered"],
     RecordBackup: ["BackupTaken"],
-    RecordImport: ["LedgerImported"]
+    RecordImport: ["LedgerImported"],
+    RecordArchive: ["JournalArchived"]
   },
   startsWork: new Set(),
   decide: (state: HubState, command, context) => decideHub(state, command, context, world),
@@ -130,6 +131,8 @@ const decideHub = (
       return accept({ ...command, type: "BackupTaken" })
     case "RecordImport":
       return accept({ ...command, type: "LedgerImported" })
+    case "RecordArchive":
+      return accept({ ...command, type: "JournalArchived" })
     case "RecordRebuild": {
       const { type: _, liveDigest, ...rebuilt } = command
       const { name, offset, digest } = rebuilt

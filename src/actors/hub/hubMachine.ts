@@ -14,6 +14,8 @@ export interface HubContext {
   readonly url: string | null
   readonly port: number | null
   readonly portSource: PortSource | null
+  /** Path of the Unix socket, if it has one. */
+  readonly socket: string | null
   /** The port that the next boot tries first: the newest one that was not chosen for one boot only. */
   readonly stickyPort: number | null
   readonly lastBoot: "clean" | "cut" | "lost" | "failed" | null
@@ -26,6 +28,8 @@ export interface HubContext {
   readonly lastBackup: { readonly at: number; readonly offset: number; readonly dir: string } | null
   /** The content of each old ledger that was imported, by its path. */
   readonly imported: { readonly [path: string]: string }
+  /** The last offset that is in a segment; it only rises. */
+  readonly archivedTo: number
   /** When a drain ends at the latest, and whether it was cut short. */
   readonly deadlineAt: number | null
   readonly isCut: boolean
@@ -50,6 +54,7 @@ const initialContext: HubContext = {
   url: null,
   port: null,
   portSource: null,
+  socket: null,
   stickyPort: null,
   lastBoot: null,
   failure: null,
@@ -57,6 +62,7 @@ const initialContext: HubContext = {
   raised: {},
   lastBackup: null,
   imported: {},
+  archivedTo: 0,
   deadlineAt: null,
   isCut: false
 }
@@ -78,17 +84,19 @@ const start = (
   url: null,
   port: null,
   portSource: null,
+  socket: null,
   deadlineAt: null,
   isCut: false
 })
 
 const bind = (
   { stickyPort }: HubContext,
-  { url, port, portSource }: Of<"HubBound">
+  { url, port, portSource, socket }: Of<"HubBound">
 ): Partial<HubContext> => ({
   url,
   port,
   portSource,
+  socket,
   stickyPort: portSource === "ephemeral" ? stickyPort : port
 })
 
@@ -123,6 +131,8 @@ export const hubMachine = setup({
     isUp: ({ context }) => context.bootId !== null,
     isRaised: ({ context, event }) => "component" in event && keyOf(event) in context.raised,
     isNotRaised: ({ context, event }) => "component" in event && !(keyOf(event) in context.raised),
+    isNext: ({ context, event }) =>
+      event.type === "JournalArchived" && event.fromOffset === context.archivedTo + 1,
     isThisBoot: ({ context, event }) =>
       event.type === "HubLossDetected" && event.previousBootId === context.bootId
   },
@@ -172,6 +182,7 @@ export const hubMachine = setup({
         imported: ({ context, event }) => ({ ...context.imported, [event.path]: event.sha256 })
       })
     },
+    JournalArchived: { guard: "isNext", actions: assign({ archivedTo: ({ event }) => event.toOffset }) },
     BackupTaken: {
       actions: assign({ lastBackup: ({ event: { at, offset, dir } }) => ({ at, offset, dir }) })
     }
