@@ -71,7 +71,13 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
           sendText(response, 400, mark)
         })
       }
-      if (!isKnownStance(mark)) return Effect.sync(() => sendText(response, 400, "stance_unknown"))
+      if (!isKnownStance(mark)) {
+        const { id, stanceTarget } = mark
+        return Effect.sync(() => {
+          services.audit("stance_unknown", { id, stanceTarget })
+          sendText(response, 400, "stance_unknown")
+        })
+      }
       const caller = enter(request)
       if ("word" in caller) return turnAway(response, caller)
       const admitted = door?.admit(mark, caller) ?? { mark }

@@ -43,8 +43,11 @@ export const startAuditLog = (services: AuditLogServices): Effect.Effect<AuditLo
     const toStderr = settings["ledger.audit.stderr"]
     if (path === undefined && !toStderr) return off
     const cursorPath = join(settings.stateDir, "logs", "audit.cursor")
+    const begun = readCursor(cursorPath)
     // A cursor beyond the journal's end is of another history.
-    let cursor = Math.min(readCursor(cursorPath) ?? before, before) as Offset
+    let cursor = Math.min(begun ?? before, before) as Offset
+    // From the first boot on nothing is passed over, also when that boot could not write a line.
+    if (begun === undefined) yield* Effect.ignore(Effect.try(() => writeCursor(cursorPath, cursor)))
     let outage: LogOutage | undefined
     let noted: Array<AuditEntry> = []
     let dropped = 0
