@@ -2,7 +2,7 @@
  * The journal over a store and its writer. Appends that wait together share one transaction and one fsync (group commit): while one
  * group is being committed the next one gathers.
  */
-import { Deferred, Effect, Exit, FiberId, Layer, Runtime } from "effect"
+import { Effect, Exit, Layer, Runtime } from "effect"
 import { type EncodedEvent, encodeEvent, type Offset, RecordedEvent } from "./Event.js"
 import * as EventRows from "./EventRows.js"
 import { type Head, headAfter } from "./HashChain.js"
@@ -20,7 +20,7 @@ type Answer = Exit.Exit<ReadonlyArray<RecordedEvent>, VersionConflict | JournalU
 interface Waiting {
   readonly batch: Batch
   readonly encoded: EncodedBatch
-  readonly answer: Deferred.Deferred<ReadonlyArray<RecordedEvent>, VersionConflict | JournalUnavailable>
+  readonly answer: (answer: Answer) => void
 }
 
 const make = Effect.gen(function* () {
@@ -64,12 +64,12 @@ const make = Effect.gen(function* () {
       }
       head = headAfter(before, appended)
       tail.push(appended)
-      for (const [index, { answer }] of group.entries()) Deferred.unsafeDone(answer, exits[index] as Answer)
+      for (const [index, { answer }] of group.entries()) answer(exits[index] as Answer)
     }).pipe(
       Effect.catchAllCause((cause) =>
         Effect.sync(() => {
           head = undefined
-          for (const { answer } of group) Deferred.unsafeDone(answer, Exit.failCause(cause))
+          for (const { answer } of group) answer(Exit.failCause(cause))
         })
       ),
       Effect.uninterruptible
@@ -90,19 +90,29 @@ const make = Effect.gen(function* () {
   })
 
   const append = (batch: Batch) =>
-    Effect.suspend(() => {
+    Effect.async<ReadonlyArray<RecordedEvent>, VersionConflict | JournalUnavailable>((resume) => {
       const unknown = batch.events.map((event) => assertKnown(known, event)).find((fault) => fault)
-      if (unknown) return Effect.die(unknown)
+      if (unknown) return resume(Effect.die(unknown))
       const encoded = { events: batch.events.map(encodeEvent), agendas: batch.agendas ?? [] }
-      const mine: Waiting = { batch, encoded, answer: Deferred.unsafeMake(FiberId.none) }
+      let whenAnswered = () => {}
+      const mine: Waiting = {
+        batch,
+        encoded,
+        answer: (answer) => {
+          resume(answer)
+          whenAnswered()
+        }
+      }
       waiting.push(mine)
       if (!isCommitting) {
         isCommitting = true
         fork(commitAll)
       }
-      const answered = Deferred.await(mine.answer)
       // What is on its way to the disk comes to its end, also when nobody wants it any more.
-      return Effect.onInterrupt(answered, () => (remove(waiting, mine) ? Effect.void : Effect.exit(answered)))
+      return Effect.async<void>((gone) => {
+        if (remove(waiting, mine)) gone(Effect.void)
+        else whenAnswered = () => gone(Effect.void)
+      })
     })
 
   return Journal.of({
