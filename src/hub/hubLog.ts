@@ -2,14 +2,15 @@
  * The hub log: one JSON object a line, written aside from the commands that it tells of (contracts: hub 2). It follows the journal from
  * a cursor of its own, so that nothing is missing between boots; refusals, which are in no journal, come through a bounded list.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { Effect, Option, Schema, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { Envelope, Outcome } from "../actors/CommandQueue.js"
 import type { RefusalEntry, RefusalFeed } from "../actors/RefusalFeed.js"
 import { logLevels, type Settings } from "../config/Settings.js"
-import { Offset, type RecordedEvent } from "../events/Event.js"
+import type { Offset, RecordedEvent } from "../events/Event.js"
 import type { Journal, JournalUnavailable } from "../events/Journal.js"
+import { LogCursor, type Place } from "./LogCursor.js"
 import { type AnsweredCommand, encodeEntry, eventEntry, type LogEntry, refusalEntry } from "./logEntry.js"
 import { RotatingFile } from "./RotatingFile.js"
 
@@ -73,8 +74,9 @@ export const startHubLog = (services: HubLogServices): Effect.Effect<HubLog, nev
     const floor = logLevels.indexOf(settings["log.level"])
     const passes = ({ level, err }: LogEntry) =>
       level === "ERROR" || err !== undefined || logLevels.indexOf(level) >= floor
-    const cursorPath = join(settings.stateDir, "logs", "hub.cursor")
-    let cursor = readCursor(cursorPath, journal.journalId) ?? { offset: services.before, boot: undefined }
+    const { journalId } = journal
+    const saved = new LogCursor(join(settings.stateDir, "logs", "hub.cursor"))
+    let cursor: Place = saved.read(journalId) ?? { journalId, offset: services.before }
     let head: number = cursor.offset
     let outage: LogOutage | undefined
     let lastCommand: string | undefined
@@ -94,7 +96,7 @@ export const startHubLog = (services: HubLogServices): Effect.Effect<HubLog, nev
     /** One line a command of a caller, one line an event of the hub's own. */
     const entriesOf = (event: RecordedEvent): ReadonlyArray<LogEntry> => {
       const boot = event.type === "HubStarted" ? String(event.data.bootId) : cursor.boot
-      cursor = { offset: event.offset, boot }
+      cursor = { journalId, offset: event.offset, boot }
       const entry = eventEntry(event, boot, services.commands.take(event.commandId))
       if (entry.event === "rpc" && event.commandId === lastCommand) return []
       lastCommand = event.commandId
@@ -121,9 +123,7 @@ export const startHubLog = (services: HubLogServices): Effect.Effect<HubLog, nev
           writeRefusals()
           if (page.length > 0) {
             file.append(entries.filter(passes).map(encodeEntry))
-            writeFileSync(cursorPath, JSON.stringify({ journalId: journal.journalId, ...cursor }), {
-              mode: 0o600
-            })
+            saved.save(cursor)
           }
           outage = undefined
         } catch (error) {
@@ -144,7 +144,10 @@ export const startHubLog = (services: HubLogServices): Effect.Effect<HubLog, nev
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(
         Effect.ignore(drain),
-        Effect.sync(() => file.close())
+        Effect.sync(() => {
+          file.close()
+          saved.close()
+        })
       )
     )
     yield* Effect.forkScoped(Effect.forever(following))
@@ -159,20 +162,3 @@ const droppedEntry = (count: number, at: number, boot: string): LogEntry => ({
   msg: `${count} refusals came too fast to be logged`,
   boot
 })
-
-const Cursor = Schema.parseJson(
-  Schema.Struct({ journalId: Schema.String, offset: Offset, boot: Schema.optional(Schema.String) })
-)
-
-/** How far the log has come, if it is a log of this journal. */
-const readCursor = (
-  path: string,
-  journalId: string
-): { readonly offset: Offset; readonly boot: string | undefined } | undefined => {
-  try {
-    const cursor = Option.getOrUndefined(Schema.decodeUnknownOption(Cursor)(readFileSync(path, "utf8")))
-    return cursor?.journalId === journalId ? { offset: cursor.offset, boot: cursor.boot } : undefined
-  } catch {
-    return undefined
-  }
-}
