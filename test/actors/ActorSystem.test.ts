@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Ref, TestClock } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, Ref, TestClock } from "effect"
 import type { ActorSystem } from "../../src/actors/ActorSystem.js"
 import type { Refused } from "../../src/actors/Refused.js"
 import { Journal } from "../../src/events/Journal.js"
@@ -530,5 +530,22 @@ describe("Deadlines", () => {
         expect(new Set(fired.map(({ stream }) => stream)).size).toBe(3_000)
         expect(fired).toHaveLength(3_000)
       })
+  )
+})
+
+describe("A fault of the sequencer itself", () => {
+  it.scoped("is told, since without it nothing can be decided any more", () =>
+    Effect.gen(function* () {
+      const told = yield* Deferred.make<string>()
+      const system = yield* boot({
+        kinds: [kind],
+        onCommitted: () => {
+          throw new Error("a fault in this program")
+        },
+        onFatal: (cause) => Deferred.unsafeDone(told, Exit.succeed(String(Cause.squash(cause))))
+      })
+      yield* send(system, "a", { type: "Start", n: 1 })
+      expect(yield* Deferred.await(told)).toContain("a fault in this program")
+    }).pipe(Effect.provide(memoryJournalFor([kind])))
   )
 })
