@@ -1,9 +1,10 @@
 /** `journal replay`: the past through today's code. Exit code 1 says that the two disagree. */
-import { Command } from "@effect/cli"
-import { Effect, Option } from "effect"
+import { Command, Options } from "@effect/cli"
+import { Effect, Option, Schema } from "effect"
 import { kindOf, type Offset, StreamId } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
 import { asOfRows } from "../replay/asOfRows.js"
+import { makeFoldAside, worthwhileStretches } from "../replay/foldAside.js"
 import { histories, knownEvents, projections } from "../replay/installed.js"
 import { replay as replayStore } from "../replay/replay.js"
 import { steps } from "../replay/steps.js"
@@ -13,6 +14,12 @@ import { exportedFile, offsetOf, openNamed, type Store } from "./journalStore.js
 import { makeProgress, print } from "./output.js"
 import { replayJson, replayReport, stepLines, stepsJson } from "./replayReport.js"
 
+const threads = Options.integer("threads").pipe(
+  Options.withSchema(Schema.Int.pipe(Schema.between(1, 64))),
+  Options.withDescription("how many to fold with; by default as many as are worth it on this machine"),
+  Options.optional
+)
+
 export const replay = Command.make(
   "replay",
   {
@@ -21,6 +28,7 @@ export const replay = Command.make(
     until: optionalText("until", "stop at an offset or an ISO 8601 date"),
     from: optionalText("from", "say nothing of what came before this offset or date"),
     projection: optionalText("projection", "print the rows of a projection as they were then"),
+    threads,
     workspace,
     json
   },
@@ -38,7 +46,8 @@ export const replay = Command.make(
           "ask for an offset up to that"
         )
       }
-      const part = { store, upTo, from, asJson: options.json }
+      const stretches = Option.getOrElse(options.threads, () => worthwhileStretches(upTo))
+      const part = { store, upTo, from, stretches, asJson: options.json }
       if (Option.isSome(options.stream)) return yield* tellStream(options.stream.value, part)
       if (Option.isSome(options.projection)) return yield* printRows(options.projection.value, part)
       yield* foldEverything(part, Option.isNone(options.file) && upTo === head)
@@ -54,10 +63,12 @@ interface Part {
   readonly store: Store
   readonly upTo: Offset
   readonly from: Offset | undefined
+  /** Folded side by side. */
+  readonly stretches: number
   readonly asJson: boolean
 }
 
-const foldEverything = ({ store, upTo, from, asJson }: Part, isComparable: boolean) =>
+const foldEverything = ({ store, upTo, from, stretches, asJson }: Part, isComparable: boolean) =>
   Effect.gen(function* () {
     const progress = makeProgress("replay")
     const startedAt = performance.now()
@@ -68,6 +79,8 @@ const foldEverything = ({ store, upTo, from, asJson }: Part, isComparable: boole
       upTo,
       from,
       compare: isComparable,
+      stretches,
+      aside: makeFoldAside(),
       onProgress: (events, total) => progress.show(events, total, startedAt)
     })
     const tookMs = performance.now() - startedAt

@@ -8,25 +8,28 @@ import { gunzipSync } from "node:zlib"
 import { Effect } from "effect"
 import type { RecordedEvent } from "./Event.js"
 import type { JournalUnavailable } from "./Journal.js"
-import type { Row, SqliteStore } from "./SqliteStore.js"
+import type { SqliteStore } from "./SqliteStore.js"
 import { archiveFolder, archiveMissing, eventsIn } from "./segmentFormat.js"
 
 type Store = SqliteStore["Type"]
 type Unpacked = ReadonlyArray<RecordedEvent>
 
-/** Whether a row's event is in a segment: what was recorded is never empty. */
-export const isArchived = (row: Row): boolean => row.data === ""
+/** Whether an event of the database is in a segment: what was recorded is never empty. */
+export const isArchived = ({ dataJson }: RecordedEvent): boolean => dataJson === ""
 
 const blockSql = `SELECT first_offset, file, position, bytes FROM archive_blocks
   WHERE first_offset <= ? ORDER BY first_offset DESC LIMIT 1`
 
-/** The whole event of a row. */
-export const readArchived = (store: Store, row: Row): Effect.Effect<RecordedEvent, JournalUnavailable> =>
+/** The whole of an event that the database has only a part of. */
+export const readArchived = (
+  store: Store,
+  left: RecordedEvent
+): Effect.Effect<RecordedEvent, JournalUnavailable> =>
   Effect.gen(function* () {
-    const offset = row.offset as number
+    const { offset } = left
     const cache = cacheOf(store)
     const known = cache.find(offset)
-    if (known && isOf(known, row)) return known
+    if (known && isOf(known, left)) return known
     const [block] = yield* store.read(blockSql, [offset])
     const path = join(archiveFolder(store), String(block?.file))
     const events = yield* Effect.try({
@@ -36,18 +39,18 @@ export const readArchived = (store: Store, row: Row): Effect.Effect<RecordedEven
     })
     cache.add(events)
     const event = cache.find(offset)
-    if (event && isOf(event, row)) return event
+    if (event && isOf(event, left)) return event
     return yield* archiveMissing(path, `it does not hold event ${offset}`)
   })
 
 /** Whether what was left in the database is of this event: by that it is found. */
-const isOf = (event: RecordedEvent, row: Row): boolean =>
-  event.stream === row.stream &&
-  event.version === row.version &&
-  event.type === row.type &&
-  event.schema === row.schema &&
-  event.at === row.at &&
-  event.commandId === row.command_id
+const isOf = (event: RecordedEvent, left: RecordedEvent): boolean =>
+  event.stream === left.stream &&
+  event.version === left.version &&
+  event.type === left.type &&
+  event.schema === left.schema &&
+  event.at === left.at &&
+  event.commandId === left.commandId
 
 const bytesOf = (path: string, position: number, length: number): Buffer => {
   const descriptor = openSync(path, "r")

@@ -34,7 +34,7 @@ const columns = [
 
 const eventInsertion: Insertion = { table: "events", columns }
 
-const selectEvents = `SELECT ${columns.map((column) => `events.${column}`).join(", ")} FROM events`
+const select = `SELECT ${columns.map((column) => `events.${column}`).join(", ")}`
 
 export const insert = (
   connection: Connection,
@@ -63,52 +63,49 @@ export const copyInto = (
   events: ReadonlyArray<RecordedEvent>
 ): Effect.Effect<void, JournalUnavailable> => store.transaction((connection) => insert(connection, events))
 
-/** A row that this program wrote and the hash chain covers: it is not decoded again, only shaped. */
-const toEvent = (row: Row): RecordedEvent =>
+/** A row that this program wrote and the hash chain covers: it is not decoded again, only shaped. In the order of `columns`. */
+const toEvent = (values: ReadonlyArray<unknown>): RecordedEvent =>
   new RecordedEvent({
-    offset: row.offset as Offset,
-    stream: row.stream as StreamId,
-    version: row.version as Version,
-    type: row.type as string,
-    schema: row.schema as number,
-    at: row.at as number,
-    state: row.state as string,
-    by: row.by as string,
-    commandId: row.command_id as string,
-    causation: row.causation as Offset | null,
-    correlation: row.correlation as string | null,
-    dataJson: row.data as string,
-    hash: row.hash as string
+    offset: values[0] as Offset,
+    stream: values[1] as StreamId,
+    version: values[2] as Version,
+    type: values[3] as string,
+    schema: values[4] as number,
+    at: values[5] as number,
+    state: values[6] as string,
+    by: values[7] as string,
+    commandId: values[8] as string,
+    causation: values[9] as Offset | null,
+    correlation: values[10] as string | null,
+    dataJson: values[11] as string,
+    hash: values[12] as string
   })
 
-/** Rows as the events that they are, those that are archived from their segments. */
-const toEvents =
-  (store: Store) =>
-  (
-    reading: Effect.Effect<ReadonlyArray<Row>, JournalUnavailable>
-  ): Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable> =>
-    Effect.flatMap(reading, (rows) =>
-      rows.some(isArchived)
-        ? Effect.forEach(rows, (row) =>
-            isArchived(row) ? readArchived(store, row) : Effect.succeed(toEvent(row))
-          )
-        : Effect.succeed(rows.map(toEvent))
-    )
+/** The events that a query is about, which goes on from `FROM`; those that are archived come from their segments. */
+const readEvents = (
+  store: Store,
+  from: string,
+  parameters: ReadonlyArray<unknown>
+): Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable> =>
+  Effect.flatMap(store.readValues(`${select} ${from}`, parameters), (rows) => {
+    const events = rows.map(toEvent)
+    return events.some(isArchived)
+      ? Effect.forEach(events, (event) =>
+          isArchived(event) ? readArchived(store, event) : Effect.succeed(event)
+        )
+      : Effect.succeed(events)
+  })
 
 export const readAfter = (store: Store, after: Offset, limit: number) =>
-  store
-    .read(`${selectEvents} WHERE "offset" > ? ORDER BY "offset" LIMIT ?`, [after, limit])
-    .pipe(toEvents(store))
+  readEvents(store, `FROM events WHERE "offset" > ? ORDER BY "offset" LIMIT ?`, [after, limit])
 
 /** Versions rise with offsets, so the stream's own index gives the order. */
 export const readStreamAfter = (store: Store, stream: StreamId, after: Offset, limit: number) =>
-  store
-    .read(`${selectEvents} WHERE stream = ? AND "offset" > ? ORDER BY version LIMIT ?`, [
-      stream,
-      after,
-      limit
-    ])
-    .pipe(toEvents(store))
+  readEvents(store, `FROM events WHERE stream = ? AND "offset" > ? ORDER BY version LIMIT ?`, [
+    stream,
+    after,
+    limit
+  ])
 
 /** Where a stream ends; 0 when it has no events. */
 export const tailOf = (store: Store, stream: StreamId): Effect.Effect<Offset, JournalUnavailable> =>
@@ -122,13 +119,13 @@ export const newestOfType = (
   store: Store,
   type: string
 ): Effect.Effect<RecordedEvent | undefined, JournalUnavailable> =>
-  store.read(`${selectEvents} WHERE type = ? ORDER BY "offset" DESC LIMIT 1`, [type]).pipe(
-    toEvents(store),
-    Effect.map(([event]) => event)
+  Effect.map(
+    readEvents(store, `FROM events WHERE type = ? ORDER BY "offset" DESC LIMIT 1`, [type]),
+    ([event]) => event
   )
 
 // CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
-const streamsSql = `${selectEvents.replace("FROM events", "FROM json_each(?) AS wanted CROSS JOIN events")}
+const ofStreams = `FROM json_each(?) AS wanted CROSS JOIN events
   ON events.stream = wanted.value ->> 0 AND events.version > wanted.value ->> 1
   ORDER BY events.stream, events.version LIMIT ?`
 
@@ -136,10 +133,7 @@ export const readStreams = (
   store: Store,
   tails: ReadonlyArray<{ readonly stream: StreamId; readonly after: Version }>,
   limit = -1
-) =>
-  store
-    .read(streamsSql, [JSON.stringify(tails.map(({ stream, after }) => [stream, after])), limit])
-    .pipe(toEvents(store))
+) => readEvents(store, ofStreams, [JSON.stringify(tails.map(({ stream, after }) => [stream, after])), limit])
 
 /** Where a reading in stream order stands. */
 export interface StreamCursor {
@@ -149,23 +143,32 @@ export interface StreamCursor {
 
 export const streamStart: StreamCursor = { stream: "", version: 0 }
 
-/** The events up to an offset by stream and version, whatever their order in time: a fold needs one stream in memory only. */
-export const readByStream = (store: Store, after: StreamCursor, upTo: Offset, limit: number) =>
-  store
-    .read(
-      `${selectEvents} WHERE (stream, version) > (?, ?) AND "offset" <= ? ORDER BY stream, version LIMIT ?`,
-      [after.stream, after.version, upTo, limit]
-    )
-    .pipe(toEvents(store))
+/**
+ * The events up to an offset by stream and version, whatever their order in time: a fold needs one stream in memory only. With `last`
+ * none of a stream beyond that one.
+ */
+export const readByStream = (store: Store, after: StreamCursor, upTo: Offset, limit: number, last?: string) =>
+  readEvents(
+    store,
+    `FROM events WHERE (stream, version) > (?, ?) ${last === undefined ? "" : "AND stream <= ?"}
+     AND "offset" <= ? ORDER BY stream, version LIMIT ?`,
+    [after.stream, after.version, ...(last === undefined ? [] : [last]), upTo, limit]
+  )
+
+/** The stream of the event at a place in the order of streams and versions, from 0. */
+export const streamAt = (
+  store: Store,
+  place: number
+): Effect.Effect<string | undefined, JournalUnavailable> =>
+  Effect.map(
+    store.read("SELECT stream FROM events ORDER BY stream, version LIMIT 1 OFFSET ?", [place]),
+    ([row]) => row?.stream as string | undefined
+  )
 
 export const byCommands = (store: Store, commandIds: ReadonlyArray<string>) =>
-  store
-    .read(
-      `${selectEvents}
-       WHERE command_id IN (SELECT value FROM json_each(?)) ORDER BY "offset"`,
-      [JSON.stringify(commandIds)]
-    )
-    .pipe(toEvents(store))
+  readEvents(store, `FROM events WHERE command_id IN (SELECT value FROM json_each(?)) ORDER BY "offset"`, [
+    JSON.stringify(commandIds)
+  ])
 
 export const head = (store: Store): Effect.Effect<Head, JournalUnavailable> =>
   Effect.map(store.read(`SELECT "offset", hash, at FROM events ORDER BY "offset" DESC LIMIT 1`), ([row]) =>

@@ -29,6 +29,11 @@ export class SqliteStore extends Context.Tag("mound/SqliteStore")<
       sql: string,
       parameters?: ReadonlyArray<unknown>
     ) => Effect.Effect<ReadonlyArray<Each>, JournalUnavailable>
+    /** The same, each row as its values in the order of the query's columns: a third cheaper where there are many. */
+    readonly readValues: (
+      sql: string,
+      parameters?: ReadonlyArray<unknown>
+    ) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, JournalUnavailable>
     /** Closes the file; whoever uses it next opens it anew, and sees what the database's recovery has settled. */
     readonly disconnect: Effect.Effect<void>
     /** Runs `body` in one durable transaction: all of it, or nothing. One at a time, not interruptible. */
@@ -107,6 +112,11 @@ const make = Effect.fnUntraced(function* (path: string, opening: Opening) {
         Effect.flatMap(({ reader }) => reader.execute(sql, parameters, undefined)),
         Effect.catchTag("SqlError", failed)
       ) as Effect.Effect<ReadonlyArray<Each>, JournalUnavailable>,
+    readValues: (sql, parameters = []) =>
+      connected.pipe(
+        Effect.flatMap(({ reader }) => reader.executeValues(sql, parameters)),
+        Effect.catchTag("SqlError", failed)
+      ),
     transaction: <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) =>
       connected.pipe(
         Effect.flatMap(({ writer }) => transactionOn(writer, body)),

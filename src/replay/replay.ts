@@ -1,35 +1,22 @@
 /**
  * Folds a whole journal through the machines and reducers that are installed now, and says where today's code and the recorded past
- * disagree. It goes stream by stream, so that one actor is in memory at a time, however many there are.
+ * disagree. It goes stream by stream, so that one actor is in memory at a time, however many there are; and since no stream knows of
+ * another, stretches of them can be folded side by side.
  */
-import { Effect } from "effect"
-import type { ActorHistory } from "../actors/ActorKind.js"
-import type { ActorState } from "../actors/fold.js"
-import { kindOf, type Offset, type RecordedEvent, type StreamId } from "../events/Event.js"
+import { Array as Arr, Effect } from "effect"
+import type { Offset } from "../events/Event.js"
 import * as EventRows from "../events/EventRows.js"
-import { ioTurn } from "../events/ioTurn.js"
 import type { JournalUnavailable } from "../events/Journal.js"
 import type { SqliteStore } from "../events/SqliteStore.js"
-import { type EventTypes, UnknownEvent, upcast } from "../events/Upcasters.js"
 import { type Difference, LiveRows } from "../projections/LiveRows.js"
-import { type Projection, type Row, RowFold } from "../projections/Projection.js"
-import * as Tables from "../projections/Tables.js"
-import { foldToday } from "./foldToday.js"
-
-/** An event that today's machine refuses, or that leads it to another state than was recorded. */
-export interface Divergence {
-  readonly offset: Offset
-  readonly stream: StreamId
-  readonly version: number
-  readonly type: string
-  /** The state before the event, as today's machine has it. */
-  readonly before: string
-  /** The state that was recorded after it. */
-  readonly expected: string
-  /** The state that today's machine comes to; null when it refuses the event. */
-  readonly actual: string | null
-  readonly problem: string
-}
+import { type Divergence, earliest, type PassOptions } from "./ReplayPass.js"
+import {
+  comparable,
+  type ReplayedStretch,
+  replayStretch,
+  type Stretch,
+  type StretchOptions
+} from "./replayStretch.js"
 
 export interface Replayed {
   readonly upTo: Offset
@@ -49,168 +36,106 @@ export interface Replayed {
   readonly differences: ReadonlyArray<Difference>
 }
 
-export interface ReplayOptions {
-  readonly histories: ReadonlyMap<string, ActorHistory>
-  readonly known: EventTypes
-  readonly projections: ReadonlyArray<Projection>
+export interface ReplayOptions extends PassOptions {
   /** Where the past to look at ends; by default at the head. */
   readonly upTo?: Offset | undefined
-  /** Divergences before this offset are of no interest. */
-  readonly from?: Offset | undefined
   /** Compares the replayed rows with the store's tables; only possible up to the head. */
   readonly compare: boolean
   readonly onProgress?: (events: number, total: number) => void
+  /** Into how many stretches the streams are cut, all but one of them for `aside`; by default it is all one. */
+  readonly stretches?: number
+  readonly aside?: Aside
 }
 
-const pageSize = 2_000
-/** More divergences than these say nothing new. */
-const maxKept = 1_000
+/** Folds a stretch elsewhere. Undefined when it could not: it is then folded here. */
+export type Aside = (
+  store: SqliteStore["Type"],
+  options: Omit<StretchOptions, keyof PassOptions> & Pick<PassOptions, "from"> & { readonly head: Offset },
+  stretch: Stretch
+) => Effect.Effect<ReplayedStretch | undefined>
 
 export const replay = (
   store: SqliteStore["Type"],
-  options: ReplayOptions
+  { aside, onProgress, stretches: wanted = 1, ...options }: ReplayOptions
 ): Effect.Effect<Replayed, JournalUnavailable> =>
   Effect.gen(function* () {
     const { offset: head } = yield* EventRows.head(store)
     const upTo = Math.min(options.upTo ?? head, head) as Offset
-    const pass = new Pass(options)
-    const stale = options.compare ? yield* Tables.outdated(store, options.projections) : options.projections
-    const live = new LiveRows(
-      store,
-      options.projections.filter((each) => !stale.includes(each))
-    )
-    let cursor = EventRows.streamStart
-    let events = 0
-    for (;;) {
-      const page = yield* EventRows.readByStream(store, cursor, upTo, pageSize)
-      for (const event of page) pass.take(event)
-      events += page.length
-      cursor = page.at(-1) ?? cursor
-      const isLast = page.length < pageSize
-      if (isLast) pass.finishStream()
-      yield* live.compare(pass.takeFinished())
-      options.onProgress?.(events, upTo)
-      if (isLast) break
-      yield* ioTurn
+    const [own, ...others] = yield* cut(store, upTo, aside ? wanted : 1)
+    const folded = [own, ...others].map(() => 0)
+    const optionsOf = (index: number): StretchOptions => ({
+      ...options,
+      upTo,
+      onProgress: (events) => {
+        folded[index] = events
+        onProgress?.(
+          folded.reduce((sum, each) => sum + each, 0),
+          upTo
+        )
+      }
+    })
+    const foldHere = (stretch: Stretch, index: number) => replayStretch(store, optionsOf(index), stretch)
+    const foldAside = (stretch: Stretch, index: number) => {
+      const { upTo, compare, from, onProgress } = optionsOf(index)
+      const told = { upTo, compare, head, ...(from && { from }), ...(onProgress && { onProgress }) }
+      return aside ? aside(store, told, stretch) : Effect.succeed(undefined)
     }
-    yield* live.compareCounts(pass.rowCounts)
-    const { differences, total: differingRows } = live
-    const compared = live.projections.map(({ name }) => name)
-    return { upTo, events, ...pass.result(), compared, differingRows, differences }
+    const [here, elsewhere] = yield* Effect.all(
+      [
+        foldHere(own, 0),
+        Effect.forEach(others, (each, index) => foldAside(each, index + 1), { concurrency: "unbounded" })
+      ],
+      { concurrency: "unbounded" }
+    )
+    const rest = yield* Effect.forEach(elsewhere, (part, index) =>
+      part ? Effect.succeed(part) : foldHere(others[index] as Stretch, index + 1)
+    )
+    const parts = [here, ...rest]
+    const rows = sumOf(parts.map((part) => part.rows))
+    const live = new LiveRows(store, yield* comparable(store, options))
+    yield* live.compareCounts(rows)
+    return {
+      upTo,
+      events: sum(parts, ({ events }) => events),
+      streams: sum(parts, ({ streams }) => streams),
+      actors: actorsOf(parts),
+      divergedStreams: sum(parts, ({ divergedStreams }) => divergedStreams),
+      divergences: earliest(parts.flatMap(({ divergences }) => divergences)),
+      rows: options.projections.map(({ name }) => ({ projection: name, rows: rows.get(name) ?? 0 })),
+      compared: live.projections.map(({ name }) => name),
+      differingRows: live.total + sum(parts, ({ differingRows }) => differingRows),
+      differences: [...parts.flatMap(({ differences }) => differences), ...live.differences]
+    }
   })
 
-/** Rows of one projection that no later event will touch. */
-export interface FinishedRows {
-  readonly projection: Projection
-  readonly rows: ReadonlyMap<string, Row>
+/** Stretches of about as many events each; fewer where there are fewer streams. */
+const cut = (
+  store: SqliteStore["Type"],
+  upTo: Offset,
+  wanted: number
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Stretch>, JournalUnavailable> =>
+  Effect.gen(function* () {
+    const places = Arr.makeBy(wanted - 1, (index) => Math.floor((upTo * (index + 1)) / wanted))
+    const found = wanted < 2 ? [] : yield* Effect.forEach(places, (at) => EventRows.streamAt(store, at))
+    const cuts = Arr.dedupe(found.filter((stream) => stream !== undefined))
+    const stretches = cuts.map((last, index): Stretch => ({ after: cuts[index - 1] ?? "", last }))
+    return Arr.append(stretches, { after: cuts.at(-1) ?? "", last: undefined })
+  })
+
+const sum = (parts: ReadonlyArray<ReplayedStretch>, count: (part: ReplayedStretch) => number): number =>
+  parts.reduce((total, part) => total + count(part), 0)
+
+type Counts = ReadonlyMap<string, number>
+
+const sumOf = (all: ReadonlyArray<Counts>): Counts => {
+  const total = new Map<string, number>()
+  for (const counts of all) for (const [key, count] of counts) total.set(key, (total.get(key) ?? 0) + count)
+  return total
 }
 
-/** One pass over the journal in stream order: the stream under way, and what the finished ones came to. */
-class Pass {
-  readonly rowCounts = new Map<string, number>()
-  readonly #actors = new Map<string, Map<string, number>>()
-  #divergences: Array<Divergence> = []
-  #divergedStreams = 0
-  #streams = 0
-  /** The stream under way; empty before the first one. */
-  #stream = ""
-  #kind: ActorHistory | undefined
-  #state: ActorState | undefined
-  #diverged = false
-  #folds: ReadonlyArray<RowFold> = []
-  #finished: Array<FinishedRows> = []
-
-  constructor(private readonly options: ReplayOptions) {}
-
-  take(recorded: RecordedEvent): void {
-    if (recorded.stream !== this.#stream) this.#beginStream(recorded.stream)
-    const event = upcast(this.options.known, recorded)
-    if (!this.#diverged) this.#fold(recorded, event)
-    if (!(event instanceof UnknownEvent)) this.#reduce(event)
-  }
-
-  /** Counts the stream under way; nothing more of it comes. */
-  finishStream(): void {
-    if (this.#stream === "") return
-    this.#streams += 1
-    if (this.#state) this.#count(this.#state)
-    for (const { projection, rows } of this.#folds) {
-      if (rows.size === 0) continue
-      this.#finished.push({ projection, rows })
-      this.rowCounts.set(projection.name, (this.rowCounts.get(projection.name) ?? 0) + rows.size)
-    }
-    this.#stream = ""
-  }
-
-  takeFinished(): ReadonlyArray<FinishedRows> {
-    const finished = this.#finished
-    this.#finished = []
-    return finished
-  }
-
-  result(): Pick<Replayed, "streams" | "actors" | "divergedStreams" | "divergences" | "rows"> {
-    return {
-      streams: this.#streams,
-      actors: this.#actors,
-      divergedStreams: this.#divergedStreams,
-      divergences: earliest(this.#divergences),
-      rows: this.options.projections.map(({ name }) => ({
-        projection: name,
-        rows: this.rowCounts.get(name) ?? 0
-      }))
-    }
-  }
-
-  #beginStream(stream: StreamId): void {
-    this.finishStream()
-    this.#stream = stream
-    this.#kind = this.options.histories.get(kindOf(stream))
-    this.#state = this.#kind?.fold.initial(stream)
-    this.#diverged = false
-    this.#folds = this.options.projections.map((projection) => new RowFold(projection))
-  }
-
-  #count({ stream, name }: ActorState): void {
-    const kind = kindOf(stream)
-    const states = this.#actors.get(kind) ?? new Map<string, number>()
-    this.#actors.set(kind, states)
-    states.set(name, (states.get(name) ?? 0) + 1)
-  }
-
-  #fold(recorded: RecordedEvent, event: RecordedEvent | UnknownEvent): void {
-    if (!this.#kind || !this.#state) {
-      return this.#diverge(recorded, null, `no actor kind of this version owns ${recorded.stream}`)
-    }
-    const { next, problem } = foldToday(this.#kind, this.#state, event)
-    if (problem === null) this.#state = next
-    else this.#diverge(recorded, next?.name ?? null, problem)
-  }
-
-  #reduce(event: RecordedEvent): void {
-    for (const fold of this.#folds) {
-      try {
-        fold.apply(event)
-      } catch (error) {
-        const problem = `today's reducer of ${fold.projection.name} fails on it: ${error}`
-        if (!this.#diverged) this.#diverge(event, this.#state?.name ?? null, problem)
-      }
-    }
-  }
-
-  /** The rest of the stream stands on a state that never was: only the first divergence of each says something. */
-  #diverge(
-    { offset, stream, version, type, state }: RecordedEvent,
-    actual: string | null,
-    problem: string
-  ): void {
-    const before = this.#state?.name ?? ""
-    this.#diverged = true
-    if (offset < (this.options.from ?? 0)) return
-    this.#divergedStreams += 1
-    this.#divergences.push({ offset, stream, version, type, before, expected: state, actual, problem })
-    if (this.#divergences.length >= 2 * maxKept) this.#divergences = earliest(this.#divergences)
-  }
+const actorsOf = (parts: ReadonlyArray<ReplayedStretch>): ReadonlyMap<string, Counts> => {
+  const kinds = new Set(parts.flatMap(({ actors }) => [...actors.keys()]))
+  return new Map(
+    [...kinds].map((kind) => [kind, sumOf(parts.map(({ actors }) => actors.get(kind) ?? new Map()))])
+  )
 }
-
-const earliest = (divergences: ReadonlyArray<Divergence>): Array<Divergence> =>
-  divergences.toSorted((a, b) => a.offset - b.offset).slice(0, maxKept)

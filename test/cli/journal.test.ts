@@ -184,6 +184,23 @@ describe("journal replay", () => {
     })
   )
 
+  it.scopedLive("comes to the same on several threads, from a workspace and from an exported file", () =>
+    Effect.gen(function* () {
+      const mound = moundIn(yield* goldenWorkspace)
+      for (const source of [[], [golden]]) {
+        const replayed = yield* Effect.forEach(["1", "3"], (threads) =>
+          Effect.map(mound("journal", "replay", ...source, "--json", "--threads", threads), ({ stdout }) => {
+            const { tookMs: _, eventsPerSecond: __, ...rest } = JSON.parse(stdout)
+            return rest
+          })
+        )
+        expect(replayed[1]).toEqual(replayed[0])
+        expect(replayed[0]).toMatchObject({ events: 74, divergedStreams: 0 })
+      }
+      expect((yield* mound("journal", "replay", "--threads", "0")).code).toBe(2)
+    })
+  )
+
   it.scopedLive("takes an exported file, in a folder without a workspace", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* moundIn(yield* temporaryFolder)("journal", "replay", golden, "--json")

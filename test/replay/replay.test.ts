@@ -7,11 +7,13 @@ import * as EventRows from "../../src/events/EventRows.js"
 import { emptyHead, seal } from "../../src/events/HashChain.js"
 import * as SqliteStore from "../../src/events/SqliteStore.js"
 import { asOfRows } from "../../src/replay/asOfRows.js"
+import { makeFoldAside } from "../../src/replay/foldAside.js"
 import { histories, knownEvents, projections } from "../../src/replay/installed.js"
-import { type ReplayOptions, replay } from "../../src/replay/replay.js"
+import { type Aside, type Replayed, type ReplayOptions, replay } from "../../src/replay/replay.js"
+import { replayStretch, type Stretch } from "../../src/replay/replayStretch.js"
 import { steps } from "../../src/replay/steps.js"
 import { golden, project, type Store, storeOf } from "../support/exports.js"
-import { happened, offset, stream } from "../support/stores.js"
+import { happened, offset, stream, temporaryFolder } from "../support/stores.js"
 
 const claimHistory = histories.get("claim") as ActorHistory
 const record = { id: "a", stanceTarget: "s", baseIntensity: 1, decayRate: 0 }
@@ -199,6 +201,81 @@ describe("replay", () => {
       expect(replayed).toMatchObject({ compared: [], differingRows: 0 })
     })
   )
+})
+
+describe("replay in stretches", () => {
+  /** As another thread would fold it: with the same code, on the same store. */
+  const aside =
+    (asked: Array<Stretch>): Aside =>
+    (store, { onProgress: _, ...options }, stretch) => {
+      asked.push(stretch)
+      return Effect.orDie(
+        replayStretch(store, { histories, known: knownEvents, projections, ...options }, stretch)
+      )
+    }
+
+  it.scopedLive("comes to the same as in one, every event once, whatever differs", () =>
+    Effect.gen(function* () {
+      const store = yield* storeOf(golden)
+      yield* project(store)
+      yield* store.transaction((connection) =>
+        connection.executeRaw("UPDATE claims SET peer = 'mallory' WHERE id IN ('strongest', 'expired')", [])
+      )
+      const whole = yield* replayAll(store, { compare: true })
+      expect(whole.differingRows).toBe(2)
+      for (const stretches of [2, 3, 8, 64]) {
+        const asked: Array<Stretch> = []
+        const replayed = yield* replayAll(store, { compare: true, stretches, aside: aside(asked) })
+        expect(sorted(replayed)).toEqual(sorted(whole))
+        expect(asked.length).toBeGreaterThan(0)
+        expect(asked.length).toBeLessThan(stretches)
+      }
+    })
+  )
+
+  it.scopedLive("names divergences of all of them in the order of the journal", () =>
+    Effect.gen(function* () {
+      const wrong = { type: "ClaimReopened", state: "open", data: { reason: "r" } }
+      const events = ["d", "a", "c", "b"].map((id) => happened(`claim/${id}`, 1, wrong))
+      const replayed = yield* replayAll(yield* storeWith(events), { stretches: 4, aside: aside([]) })
+      expect(replayed.divergences.map(({ offset }) => offset)).toEqual([1, 2, 3, 4])
+    })
+  )
+
+  it.scopedLive("folds a stretch on a thread, and none of a journal that has moved on", () =>
+    Effect.gen(function* () {
+      const path = `${yield* temporaryFolder}/mound.db`
+      const store = yield* storeOf(golden, path)
+      yield* project(store)
+      const onThread = makeFoldAside(new URL("../../dist/src/replay/foldingThread.js", import.meta.url))
+      const all: Stretch = { after: "", last: undefined }
+      const asked = { upTo: offset(74), from: undefined, compare: true, head: offset(74) }
+      const here = yield* replayStretch(store, { histories, known: knownEvents, projections, ...asked }, all)
+      expect(yield* onThread(store, asked, all)).toEqual(here)
+      expect(yield* onThread(store, { ...asked, upTo: offset(70), head: offset(70) }, all)).toBeUndefined()
+    })
+  )
+
+  it.scopedLive("folds here what could not be folded elsewhere, and tells how far it all is", () =>
+    Effect.gen(function* () {
+      const store = yield* storeOf(golden)
+      const told: Array<number> = []
+      const replayed = yield* replayAll(store, {
+        stretches: 3,
+        aside: () => Effect.succeed(undefined),
+        onProgress: (events, total) => told.push(events, total)
+      })
+      expect(replayed).toEqual(yield* replayAll(store))
+      expect(told.slice(-2)).toEqual([74, 74])
+    })
+  )
+})
+
+/** Of several stretches the order of rows that differ, and of kinds, says nothing. */
+const sorted = ({ actors, differences, ...replayed }: Replayed) => ({
+  ...replayed,
+  actors: [...actors].map(([kind, states]) => [kind, [...states].sort()]).sort(),
+  differences: differences.toSorted((a, b) => (a.key < b.key ? -1 : 1))
 })
 
 describe("steps", () => {
