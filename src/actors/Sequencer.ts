@@ -8,27 +8,16 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import type { RecordedEvent } from "../events/Event.js"
 import { ioTurn } from "../events/ioTurn.js"
 import { JournalUnavailable, type VersionConflict } from "../events/Journal.js"
-import type { CommandQueue, Envelope } from "./CommandQueue.js"
-import { type Reason, Refused, type SystemReason } from "./Refused.js"
+import type { Envelope } from "./CommandQueue.js"
+import { type Outage, Outages, type OutagesOptions, readOnly } from "./Outages.js"
+import { Refused, type SystemReason } from "./Refused.js"
 import type { Change, Turn } from "./Turn.js"
 import { placeOf, TurnDecider, type TurnDeciderOptions } from "./TurnDecider.js"
 import { WaitingRoom } from "./WaitingRoom.js"
 
-/** Why the journal takes no writes, and since when. */
-export interface Outage {
-  readonly reason: string
-  readonly detail: string
-  readonly since: number
-  refused: number
-}
-
-export interface SequencerOptions extends TurnDeciderOptions {
-  readonly queue: CommandQueue
+export interface SequencerOptions extends TurnDeciderOptions, OutagesOptions {
   /** Runs after the answers of a committed turn. */
   readonly onCommitted: (changes: ReadonlyArray<Change>) => void
-  readonly onRefused: (envelope: Envelope, refused: Refused) => void
-  /** The command that records the end of an outage: the first write that is tried again. */
-  readonly resume: (outage: Outage) => Envelope | undefined
 }
 
 /** Commands a turn decides at most: one commit's worth. */
@@ -38,9 +27,8 @@ const leastHalf = 16
 /** A disk that takes longer for a commit, and for each event in it, is better served by one large commit than by two in turn. */
 const quickCommitMs = 4
 const quickEventMs = 0.1
-/** Between two looks at a store that failed, and between two attempts at writing again. */
+/** Between two looks at a store that failed. */
 const retryMs = 250
-const resumeMs = 1_000
 /** How long a caller waits for a commit in doubt before it is told that the outcome is unknown. */
 const inDoubtMs = 10_000
 const passivateEveryMs = 1_000
@@ -53,30 +41,32 @@ interface Committing {
 }
 
 export class Sequencer {
-  #outage: Outage | undefined
   /** The turn that is being committed, and the one that is decided on top of it. */
   #committing: Committing | undefined
   #decided: Turn | undefined
   readonly #waitingRoom = new WaitingRoom()
+  readonly #outages: Outages
   readonly #decider: TurnDecider
   #passivatedAt = 0
   /** As the newest commit had it. */
   #isDiskQuick = true
 
   constructor(private readonly options: SequencerOptions) {
+    this.#outages = new Outages(options, this.#waitingRoom)
     this.#decider = new TurnDecider(options, this.#waitingRoom)
   }
 
   /** The outage that the store is in, if it takes no writes. */
   get outage(): Outage | undefined {
-    return this.#outage
+    return this.#outages.current
   }
 
   /** Queues a command. It is always answered through its envelope, also when there is no room for it. */
   submit(envelope: Envelope): void {
-    if (this.#outage) this.#refuse(envelope, readOnly(this.#outage))
+    const { reason } = this.#outages
+    if (reason) this.#outages.refuse(envelope, reason)
     else if (!this.options.queue.offer(envelope)) {
-      this.#refuse(envelope, { _tag: "SlowDown", waiting: this.options.queue.waiting })
+      this.#outages.refuse(envelope, { _tag: "SlowDown", waiting: this.options.queue.waiting })
     }
   }
 
@@ -89,7 +79,7 @@ export class Sequencer {
   /** Refuses the commands that wait and that `isOver` picks, by default with what each is waiting for. */
   refuseWaiting(isOver: (envelope: Envelope) => boolean, reason?: SystemReason): void {
     for (const waiting of this.#waitingRoom.removeWhere(isOver)) {
-      this.#refuse(waiting.envelope, reason ?? waiting.reason)
+      this.#outages.refuse(waiting.envelope, reason ?? waiting.reason)
     }
   }
 
@@ -98,7 +88,10 @@ export class Sequencer {
     Effect.suspend((): Effect.Effect<void> => {
       if (this.#committing) return this.#settle(this.#committing)
       if (this.#decided) return this.#beginCommit(this.#decided)
-      return this.#outage ? this.#tryToResume(this.#outage) : this.#decideMore
+      const outage = this.#outages.current
+      return outage
+        ? this.#outages.tryToResume(outage, (envelope) => this.#turnAlone(envelope))
+        : this.#decideMore
     })
   )
 
@@ -188,8 +181,8 @@ export class Sequencer {
     const turn = Effect.suspend(() => this.#decider.decide(envelopes, this.#committing?.turn, underWay))
     return Effect.catchAll(turn, (unavailable) =>
       Effect.sync(() => {
-        this.#beginOutage(unavailable)
-        this.#refuseAll([...(underWay?.unanswered ?? []), ...envelopes], readOnly(unavailable))
+        this.#outages.begin(unavailable)
+        this.#outages.refuseAll([...(underWay?.unanswered ?? []), ...envelopes], readOnly(unavailable))
         return undefined
       })
     )
@@ -219,13 +212,14 @@ export class Sequencer {
     return Effect.sync(() => {
       const { actors, onDefect } = this.options
       onDefect({ ...placeOf(actors, only), where: "reduce", error })
-      this.#refuse(only, { _tag: "Defect", problem: String(error) })
+      this.#outages.refuse(only, { _tag: "Defect", problem: String(error) })
     })
   }
 
   #turnAlone(envelope: Envelope): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      if (this.#outage) return this.#refuse(envelope, readOnly(this.#outage))
+      const { reason } = this.#outages
+      if (reason) return this.#outages.refuse(envelope, reason)
       const turn = yield* this.#decide([envelope])
       if (!turn) return
       const exit = yield* Effect.exit(this.#append(turn))
@@ -242,14 +236,14 @@ export class Sequencer {
   #reconcile(turn: Turn, unavailable: JournalUnavailable): Effect.Effect<void> {
     const { journal, now } = this.options
     const [first] = turn.events
-    this.#beginOutage(unavailable)
+    this.#outages.begin(unavailable)
     const doubtEnds = now() + inDoubtMs
     return journal.byCommands(first ? [first.commandId] : []).pipe(
       Effect.flatMap((found) =>
         found.length > 0 ? journal.read(turn.headOffset, turn.events.length) : Effect.succeed([])
       ),
       Effect.tapError(() => {
-        this.#refuseQueued(unavailable)
+        this.#outages.refuseQueued(unavailable)
         if (now() >= doubtEnds) answerInDoubt(turn)
         return Effect.sleep(retryMs)
       }),
@@ -257,48 +251,9 @@ export class Sequencer {
       Effect.map((recorded) => {
         if (recorded.length > 0) return this.#publish(turn, recorded)
         turn.putBack()
-        this.#refuseAll(turn.unanswered, readOnly(unavailable))
+        this.#outages.refuseAll(turn.unanswered, readOnly(unavailable))
       })
     )
-  }
-
-  #beginOutage({ reason, detail }: JournalUnavailable): void {
-    this.#outage ??= { reason, detail, since: this.options.now(), refused: 0 }
-  }
-
-  /** Everything that waits is refused; then the end of the outage is written, and if that works it is over. */
-  #tryToResume(outage: Outage): Effect.Effect<void> {
-    return Effect.gen(this, function* () {
-      this.#refuseQueued(outage)
-      yield* Effect.sleep(resumeMs)
-      const envelope = this.options.resume(outage)
-      this.#outage = undefined
-      if (envelope) yield* this.#turnAlone(envelope)
-      // Still failing: the outage goes on, with its own beginning and count.
-      const { outage: again } = this
-      if (!again) return
-      outage.refused += again.refused
-      this.#outage = outage
-    })
-  }
-
-  /** What is queued is not decided yet: it is refused with certainty. */
-  #refuseQueued(outage: Pick<Outage, "reason" | "detail">): void {
-    this.#refuseAll(this.options.queue.take(Number.POSITIVE_INFINITY), readOnly(outage))
-  }
-
-  #refuseAll(envelopes: ReadonlyArray<Envelope>, reason: SystemReason): void {
-    for (const envelope of envelopes) {
-      this.#waitingRoom.remove(envelope)
-      this.#refuse(envelope, reason)
-    }
-  }
-
-  #refuse(envelope: Envelope, reason: Reason): void {
-    if (reason._tag === "ReadOnly" && this.#outage) this.#outage.refused++
-    const refused = new Refused({ reason })
-    envelope.answer(Exit.fail(refused))
-    this.options.onRefused(envelope, refused)
   }
 
   /** Lets idle actors go, but none that a turn on its way has moved. */
@@ -317,9 +272,3 @@ const answerInDoubt = (turn: Turn): void => {
     answer(Exit.fail(new Refused({ reason: { _tag: "OutcomeUnknown", commandId } })))
   }
 }
-
-const readOnly = ({ reason, detail }: Pick<Outage, "reason" | "detail">): SystemReason => ({
-  _tag: "ReadOnly",
-  reason,
-  detail
-})
