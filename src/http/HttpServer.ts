@@ -162,7 +162,11 @@ const answer = (
   const shared = denied?.isShared === false ? undefined : access.sharing(request)
   for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
-  if (denied) return deny(request, response, denied, isOld)
+  if (denied) {
+    const { auth: reason } = denied
+    if (reason !== undefined) services.audit("auth_error", { route: `${request.method} ${path}`, reason })
+    return deny(request, response, denied, isOld)
+  }
   if (request.method === "GET" && isProbe(path)) return probe(services, request, response, path)
   if (request.method === "GET" && path === "/metrics") return sendMetrics(services, response)
   const away = awayFor(services, path)

@@ -162,7 +162,7 @@ export const makeHubServer = (
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
-      door: marks && new LedgerDoor(identities, marks),
+      door: marks && new LedgerDoor({ identities, marks, audit: parts.audit.note }),
       audit: parts.audit.note,
       onDefect
     }),
