@@ -84,6 +84,9 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
     /** Whether the caller has shown a token, or none is asked for. */
     isTrusted: ({ headers }: IncomingMessage): boolean =>
       !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",
+    /** Whether the request shows a token that is somebody's, where tokens are asked for. */
+    isKnown: ({ headers }: IncomingMessage): boolean =>
+      identities.isAsked && identities.shown(bearerOf(headers))._tag === "Known",
     /** The headers with which a browser lets a page of an allowed origin read the answer; undefined for any other. */
     sharing: ({ headers: { origin } }: IncomingMessage): Sharing | undefined =>
       origin !== undefined && origins.has(origin)

@@ -319,6 +319,55 @@ describe("the tokens file of a running hub", () => {
     expect(hub.parts.agentFiles?.isRejected()).toBe(false)
   })
 
+  withPlace(
+    "ends what goes on with a token that is taken back, and nothing else",
+    async ({ hub, file, as }) => {
+      const leave = new AbortController()
+      const follow = async (path: string, token: string | undefined) => {
+        const headers = { Accept: "text/event-stream", ...(token !== undefined && bearer(token)) }
+        const { status, body } = await fetch(`${hub.url}${path}`, { headers, signal: leave.signal })
+        expect([path, status]).toEqual([path, 200])
+        return (body as ReadableStream<Uint8Array>).getReader()
+      }
+      const untilEnd = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+        while (!(await reader.read()).done);
+      }
+      const paths = [
+        "/stream",
+        "/journal?after=0",
+        "/v1/stream/claim/a?offset=-1&live=sse",
+        "/stream/events?sessionId=claim/a&live=true"
+      ]
+      await as("ann", "/pheromones", { body: mark("a") })
+      const hers = await Promise.all(paths.map((path) => follow(path, tokens.ann)))
+      const others = await Promise.all(
+        [tokens.bob, "never-known-0123", undefined].map((t) => follow("/stream", t))
+      )
+      // A command is seen to have come when the hub's time of the newest one moves.
+      const { lastCommandAt } = hub.parts.system
+      const before = lastCommandAt()
+      while (Date.now() === before) await new Promise((resolve) => setImmediate(resolve))
+      const waiting = as("ann", "/claims/next", { body: { waitMs: 60_000, prefix: "b" } })
+      while (lastCommandAt() === before) await new Promise((resolve) => setImmediate(resolve))
+      const { [tokens.ann]: _, ...rest } = entries
+      writeFileSync(file, JSON.stringify({ tokens: rest }))
+      await Promise.all(hers.map(untilEnd))
+      expect(tag(await waiting)).toEqual([403, "NotAllowed", "token"])
+      expect((await as("bob", "/pheromones", { body: mark("b") })).status).toBe(201)
+      expect((await hub.ask("/claims/b")).json.state).toBe("open")
+      for (const reader of others) {
+        let text = ""
+        while (!text.includes('"id":"b"')) {
+          const { value, done } = await reader.read()
+          expect(done).toBe(false)
+          text += new TextDecoder().decode(value)
+        }
+      }
+      leave.abort()
+    },
+    { "streams.enabled": "true" }
+  )
+
   it.scopedLive("stops the start when it is wrong, and says nothing of a token", () =>
     Effect.gen(function* () {
       const workspace = yield* temporaryFolder
