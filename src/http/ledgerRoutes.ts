@@ -20,7 +20,7 @@ import type { LedgerDoor, OldRoute, Turned } from "./LedgerDoor.js"
 import type { Audit } from "./MarkRules.js"
 import { type AnyReason, statusOf } from "./refusals.js"
 import { discardBody, sendText } from "./respond.js"
-import { shownMark } from "./shownMark.js"
+import { shownText } from "./shownMark.js"
 import { writeOut } from "./writeOut.js"
 
 export interface LedgerServices {
@@ -48,7 +48,7 @@ type Answering = Effect.Effect<void, Refused<AnyReason> | JournalUnavailable | B
 const by = "anonymous"
 const invalidId = "invalid id"
 /** Marks that one slice of the list holds: others are served between two of them. */
-const sliceSize = 200
+const sliceSize = 500
 
 /** The work of answering a request of the old protocol, or undefined when it is none. */
 export const makeLedgerRoutes = (services: LedgerServices) => {
@@ -127,9 +127,16 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
       for (;;) {
         const marks = yield* listMarks(services.projector.read, after, options)
         if (!response.headersSent) response.writeHead(200, { "Content-Type": "application/json" })
-        const slice = marks.map(({ record, published_at, inflations }) =>
-          JSON.stringify(
-            shownMark({ record: JSON.parse(record ?? "{}"), publishedAt: published_at ?? 0, inflations }, now)
+        const slice = marks.map(({ record, base, decay, published_at, inflations }) =>
+          shownText(
+            {
+              record: record ?? "{}",
+              base: base ?? 0,
+              decay: decay ?? 0,
+              publishedAt: published_at ?? 0,
+              inflations
+            },
+            now
           )
         )
         const last = marks.at(-1)
