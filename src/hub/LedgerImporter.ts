@@ -29,6 +29,14 @@ export interface ImporterServices {
   readonly settings: Settings
 }
 
+export interface Import {
+  readonly path: string
+  /** Nothing is appended: it is only said what would be. */
+  readonly isDryRun: boolean
+  /** Who asked for it. */
+  readonly by: string
+}
+
 export type ImportFailure = LedgerUnreadable | Refused<ClaimReason | HubReason> | JournalUnavailable
 
 /**
@@ -38,8 +46,6 @@ export type ImportFailure = LedgerUnreadable | Refused<ClaimReason | HubReason> 
 const batchSize = 125
 const batchesUnderWay = 2
 const lookEveryMs = 5_000
-/** Whoever imports, the command ids are the same, and so is their sender. */
-const by = "hub"
 
 export const makeLedgerImporter = (services: ImporterServices) => {
   const { system, claimKind, hubKind, hub, journal, projector, now, settings } = services
@@ -52,19 +58,20 @@ export const makeLedgerImporter = (services: ImporterServices) => {
   const reportOf = (commandId: string) =>
     Effect.map(journal.byCommands([commandId]), ([event]) => event?.data.report as ImportReport | undefined)
 
-  const append = (ledger: ReadLedger, path: string): Effect.Effect<ImportReport, ImportFailure> =>
+  const append = (ledger: ReadLedger, { path, by }: Import): Effect.Effect<ImportReport, ImportFailure> =>
     Effect.gen(function* () {
       const { sha256, bytes, entries } = ledger
       const counts = new Counts()
       yield* Effect.forEach(
         Arr.chunksOf(entries, batchSize),
         (batch, number) => {
+          // Whoever asked, these are the same commands: another may take up what was interrupted.
           const commands = batch.map(({ id, record, publishedAt, claim }, index) => ({
             id,
             command: { type: "ImportClaim", record, publishedAt, claim } as const,
             commandId: `import:${sha256}:${number * batchSize + index}`
           }))
-          return Effect.map(system.sendAll(claimKind, commands, by), (outcomes) => {
+          return Effect.map(system.sendAll(claimKind, commands, "hub"), (outcomes) => {
             for (const [index, { events }] of outcomes.entries()) {
               counts.take(batch[index] as OldEntry, events.length > 0)
             }
@@ -74,19 +81,26 @@ export const makeLedgerImporter = (services: ImporterServices) => {
       )
       const report = reportFrom(ledger, counts)
       const record = { type: "RecordImport", path, sha256, bytes, report } as const
-      yield* system.send(hubKind, "", record, { by, commandId: `import:${sha256}` })
+      yield* system.send(hubKind, "", record, { by, commandId: `import:${sha256}` }).pipe(
+        // Somebody else has just imported the same.
+        Effect.catchIf(
+          ({ reason }) => reason._tag === "CommandIdReused",
+          () => Effect.void
+        )
+      )
       return report
     })
 
-  const run = (path: string, isDryRun: boolean): Effect.Effect<ImportReport, ImportFailure> =>
+  const run = (asked: Import): Effect.Effect<ImportReport, ImportFailure> =>
     Effect.gen(function* () {
+      const { path, isDryRun } = asked
       const looks = fingerprint(path)
       const ledger = yield* readOldLedger(path, now())
       seen.set(path, looks)
       const done = yield* reportOf(`import:${ledger.sha256}`)
       written.delete(path)
       if (done) return done
-      if (!isDryRun) return yield* append(ledger, path)
+      if (!isDryRun) return yield* append(ledger, asked)
       const known = yield* knownClaims(
         projector.read,
         ledger.entries.map(({ id }) => id)
@@ -116,7 +130,7 @@ export const makeLedgerImporter = (services: ImporterServices) => {
     atStart: Effect.suspend((): Effect.Effect<void, ImportFailure> => {
       const path = settings["ledger.import"]
       const exists = path !== undefined && statSync(path, { throwIfNoEntry: false }) !== undefined
-      return exists ? Effect.asVoid(run(path, false)) : Effect.void
+      return exists ? Effect.asVoid(run({ path, isDryRun: false, by: "hub" })) : Effect.void
     }),
     /** Looks whether an imported ledger is still written; `watch` does so again and again, for ever. */
     look,

@@ -21,11 +21,19 @@ export interface SweeperServices {
   readonly audit: Pick<AuditLog, "note" | "isOn">
 }
 
+interface Pass {
+  readonly floor: number
+  readonly cause: Candidate["cause"]
+  readonly isDryRun: boolean
+  /** Who asked for it. */
+  readonly by: string
+}
+
 /** The floor of a pass that runs because the ledger is too large. */
 const fullFloor = 1
 
 export const makeSweeper = ({ system, kind, projector, now, settings, audit }: SweeperServices) => {
-  const pass = (floor: number, cause: Candidate["cause"], isDryRun: boolean) =>
+  const pass = ({ floor, cause, isDryRun, by }: Pass) =>
     Effect.gen(function* () {
       const openAfter = settings["ledger.sweep.open_after"]
       const openBefore = openAfter === undefined ? undefined : now() - openAfter
@@ -39,7 +47,7 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
           }) as const
       )
       if (isDryRun) return { kept: kind.index.listed - candidates.length, dropped: candidates.length }
-      return yield* audited(sweep(system, kind, candidates, floor))
+      return yield* audited(sweep(system, kind, candidates, { floor, by }))
     })
 
   /** The old log knows a sweep as what it was there: the ledger made smaller. */
@@ -59,11 +67,10 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
     /** One pass now; with `isDryRun` it only says what one would drop. */
     run: ({
       floor = settings["ledger.sweep.floor"],
-      isDryRun
-    }: {
-      floor: number | undefined
-      isDryRun: boolean
-    }) => pass(floor, "sweep", isDryRun),
+      isDryRun,
+      by
+    }: Pick<Pass, "isDryRun" | "by"> & { readonly floor: number | undefined }) =>
+      pass({ floor, cause: "sweep", isDryRun, by }),
     /** A pass at every interval, for ever: with a higher floor while the ledger is too large. */
     schedule: Effect.suspend(() => {
       const interval = settings["ledger.sweep.interval"]
@@ -74,7 +81,7 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
         const floor = isTooLarge
           ? Math.max(fullFloor, settings["ledger.sweep.floor"])
           : settings["ledger.sweep.floor"]
-        return yield* pass(floor, isTooLarge ? "size" : "sweep", false)
+        return yield* pass({ floor, cause: isTooLarge ? "size" : "sweep", isDryRun: false, by: "hub" })
       })
       // A pass that cannot write now is made up for by the next one.
       const told = Effect.tapError(tick, (error) =>

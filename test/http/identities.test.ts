@@ -252,6 +252,35 @@ describe("the new routes with tokens of agents", () => {
     expect((await bysOf(hub, "a")).at(-1)).toEqual(["ClaimRevoked", "boss"])
   })
 
+  withPlace(
+    "record who asked for what the hub then does itself",
+    async ({ hub, as }) => {
+      await as("ann", "/claims", { body: { record: mark("faded", { baseIntensity: 0.001 }) } })
+      const { token } = (await as("ann", "/claims/faded/claim", { body: {} })).json
+      await as("ann", "/claims/faded/complete", { body: { token } })
+      const old = join(hub.folder, "old.jsonl")
+      writeFileSync(old, `${JSON.stringify({ type: "claim", id: "moved", token: "t" })}\n`)
+      writeFileSync(join(hub.folder, "mound.yaml"), "# another file\n")
+      const asked: ReadonlyArray<readonly [path: string, body: object, type: string]> = [
+        ["/ledger/sweep", {}, "PheromoneEvaporated"],
+        ["/ledger/import", { path: old }, "LedgerImported"],
+        ["/config/reload", {}, "ConfigReloaded"],
+        ["/projections/claims/rebuild", {}, "ProjectionRebuilt"],
+        ["/servers", { id: "s", url: "http://localhost:1", port: 1, pid: 1 }, "ServerRegistered"]
+      ]
+      const before = await hub.head()
+      const answers = []
+      for (const [path, body] of asked) answers.push([path, (await as("boss", path, { body })).status])
+      const events = (await hub.ask(`/journal?after=${before}&limit=1000`)).json
+        .events as ReadonlyArray<Fields>
+      expect([answers, asked.map(([, , type]) => events.find((event) => event.type === type)?.by)]).toEqual([
+        asked.map(([path]) => [path, 200]),
+        asked.map(() => "boss")
+      ])
+    },
+    { "streams.enabled": "true" }
+  )
+
   withPlace("hold an agent to the number of claims that is its own", async ({ as }) => {
     for (const id of ["a", "b"]) await as("bob", "/claims", { body: { record: mark(id) } })
     expect((await as("ann", "/claims/a/claim", { body: {} })).status).toBe(200)
