@@ -81,6 +81,11 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
       const need = needOf()
       return need === "probe" ? undefined : admit(request, need)
     },
+    /** What the caller lacks by the token alone that it shows; undefined when nothing. */
+    lack: ({ headers }: IncomingMessage, need: Need): Denied | undefined =>
+      !identities.isAsked || need === "probe" || need === "open"
+        ? undefined
+        : lacking(identities.shown(bearerOf(headers)), need),
     /** Whether the caller has shown a token, or none is asked for. */
     isTrusted: ({ headers }: IncomingMessage): boolean =>
       !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",
