@@ -31,6 +31,7 @@ export interface HubServices extends Clockwork {
   readonly logLevel: string
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
   readonly auditOutage: HealthServices["auditOutage"]
+  readonly sweepOutage: HealthServices["sweepOutage"]
   readonly stillWritten: HealthServices["stillWritten"]
   readonly importLedger: (
     path: string,

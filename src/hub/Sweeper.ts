@@ -11,6 +11,7 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import { listedBytes, sweepable } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AuditLog } from "./auditLog.js"
+import type { LogOutage } from "./hubLog.js"
 
 export interface SweeperServices {
   readonly system: ActorSystem["Type"]
@@ -33,6 +34,7 @@ interface Pass {
 const fullFloor = 1
 
 export const makeSweeper = ({ system, kind, projector, now, settings, audit }: SweeperServices) => {
+  let outage: LogOutage | undefined
   const pass = ({ floor, cause, isDryRun, by }: Pass) =>
     Effect.gen(function* () {
       const openAfter = settings["ledger.sweep.open_after"]
@@ -71,6 +73,8 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
       by
     }: Pick<Pass, "isDryRun" | "by"> & { readonly floor: number | undefined }) =>
       pass({ floor, cause: "sweep", isDryRun, by }),
+    /** Why the passes of the schedule fail, and since when; undefined when the newest one did not. */
+    outage: () => outage,
     /** A pass at every interval, for ever: with a higher floor while the ledger is too large. */
     schedule: Effect.suspend(() => {
       const interval = settings["ledger.sweep.interval"]
@@ -84,9 +88,17 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
         return yield* pass({ floor, cause: isTooLarge ? "size" : "sweep", isDryRun: false, by: "hub" })
       })
       // A pass that cannot write now is made up for by the next one.
-      const told = Effect.tapError(tick, (error) =>
-        Effect.sync(() => audit.note("decay_gc_error", { err: errorText(error) }))
-      )
+      const told = Effect.tapBoth(tick, {
+        onSuccess: () =>
+          Effect.sync(() => {
+            outage = undefined
+          }),
+        onFailure: (error) =>
+          Effect.sync(() => {
+            audit.note("decay_gc_error", { err: errorText(error) })
+            outage ??= { since: now(), detail: errorText(error) }
+          })
+      })
       return Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.ignore(told)))
     })
   }

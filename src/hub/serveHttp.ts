@@ -102,6 +102,7 @@ export const makeHubServer = (
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
       auditOutage: parts.audit.outage,
+      sweepOutage: sweeper.outage,
       stillWritten: parts.importer.stillWritten,
       importLedger: (path, isDryRun, by) =>
         Effect.catchTag(parts.importer.run({ path, isDryRun, by }), "LedgerUnreadable", ({ path, problem }) =>
