@@ -167,6 +167,32 @@ describe("the old routes with tokens of agents", () => {
   )
 })
 
+describe("half of what agents may be held to", () => {
+  withPlace(
+    "is no budget of inflations: a number without a window, or none of them",
+    async ({ as }) => {
+      await as("ann", "/pheromones", { body: mark("a") })
+      for (let n = 0; n < 5; n++) expect((await as("ann", "/pheromones/a/inflate", post)).text).toBe("ok")
+    },
+    { "ledger.auth.inflate_max": "2" }
+  )
+
+  it.scopedLive("is no registry of kinds where nobody has a token", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const kinds = join(folder, "kinds.json")
+      writeFileSync(kinds, JSON.stringify({ kinds: { alarm: { publishableBy: ["privileged"] } } }))
+      const hub = yield* startedHub({ folder, settings: { "ledger.auth.kind_registry": kinds } })
+      yield* Effect.promise(async () => {
+        expect((await hub.publish("a", { kind: "never heard of", agentId: "me" })).text).toBe("ok")
+        expect(await hub.listed()).toMatchObject([{ kind: "never heard of", agentId: "me" }])
+        await hub.publish("b")
+        expect((await hub.listed())[1]).not.toHaveProperty("kind")
+      })
+    })
+  )
+})
+
 describe("the new routes with tokens of agents", () => {
   withPlace("let an agent act as itself alone", async ({ hub, as }) => {
     expect((await as("ann", "/claims", { body: { record: mark("a", { agentId: "bob" }) } })).status).toBe(201)
