@@ -34,6 +34,8 @@ export interface Sizes {
   readonly followers: number
   /** Events that every follower gets in a round. */
   readonly followed: number
+  /** Marks of an old ledger that moves in. */
+  readonly imported: number
 }
 
 export const fullSizes: Sizes = {
@@ -45,7 +47,8 @@ export const fullSizes: Sizes = {
   unfinished: 10_000,
   liveActors: 10_000,
   followers: 100,
-  followed: 4_000
+  followed: 4_000,
+  imported: 200_000
 }
 
 export const quickSizes: Sizes = {
@@ -57,5 +60,6 @@ export const quickSizes: Sizes = {
   unfinished: 20,
   liveActors: 100,
   followers: 10,
-  followed: 64
+  followed: 64,
+  imported: 500
 }

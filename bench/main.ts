@@ -8,6 +8,7 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
 import { appends } from "./appends.js"
 import { fanOut } from "./fanOut.js"
+import { imports } from "./imports.js"
 import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
@@ -18,7 +19,16 @@ import { type Result, toJson, toTable } from "./report.js"
 import { fullSizes, quickSizes, type Scenario } from "./Scenario.js"
 import { sends } from "./sends.js"
 
-const scenarios: ReadonlyArray<Scenario> = [appends, sends, ledger, replays, recovery, memory, fanOut]
+const scenarios: ReadonlyArray<Scenario> = [
+  appends,
+  sends,
+  ledger,
+  replays,
+  recovery,
+  memory,
+  imports,
+  fanOut
+]
 
 const usage = [
   "usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]",

@@ -109,6 +109,7 @@ const healthNow = (parts: HubParts) =>
         ...parts,
         logOutage: parts.log.outage,
         auditOutage: parts.audit.outage,
+        sweepOutage: parts.sweeper.outage,
         stillWritten: parts.importer.stillWritten
       },
       moments,

@@ -34,6 +34,13 @@ export interface SendOptions {
   readonly because?: Pick<RecordedEvent, "offset" | "correlation"> | undefined
 }
 
+/** One of many commands that are sent together. */
+export interface CommandTo<Command extends CommandShape> {
+  readonly id: string
+  readonly command: Command
+  readonly commandId: string
+}
+
 /** What a restart took up again. */
 export interface Recovery {
   readonly streams: number
@@ -54,6 +61,15 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
       command: Command,
       options: SendOptions
     ) => Effect.Effect<Outcome, Refused<Reason>>
+    /**
+     * Sends a command to each of many actors of one kind, as `send` would, at once and without a fiber for each. Succeeds with what they led
+     * to, in order, or fails with the first refusal; either way each of them has been decided by then.
+     */
+    readonly sendAll: <Command extends CommandShape, Reason extends ReasonShape>(
+      kind: ActorKind<Command, Reason>,
+      commands: ReadonlyArray<CommandTo<Command>>,
+      by: string
+    ) => Effect.Effect<ReadonlyArray<Outcome>, Refused<Reason>>
     /** Loads every actor with a deadline or an invocation and arms the deadlines. Nothing fires and nothing forks yet. */
     readonly recover: Effect.Effect<Recovery, JournalUnavailable>
     /**
@@ -183,6 +199,33 @@ const make = (options: ActorSystemOptions) =>
         return Effect.sync(() => sequencer.forget(envelope))
       })
 
+    const submitAll = (
+      kind: ActorKind,
+      commands: ReadonlyArray<CommandTo<CommandShape>>,
+      by: string
+    ): Effect.Effect<ReadonlyArray<Outcome>, Refused> =>
+      Effect.async((resume) => {
+        const exits = new Map<number, Exit.Exit<Outcome, Refused>>()
+        const take = (index: number, exit: Exit.Exit<Outcome, Refused>) => {
+          // Of two answers to a commit in doubt the first one counts.
+          if (!exits.has(index)) exits.set(index, exit)
+          if (exits.size < commands.length) return
+          resume(Effect.forEach(commands, (_, index) => exits.get(index) as Exit.Exit<Outcome, Refused>))
+        }
+        const envelopes = commands.map(({ id, command, commandId }, index) => {
+          const envelope: Envelope = seal(kind, id, command, { lane: "caller", by, commandId }, (exit) => {
+            if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
+            take(index, exit)
+          })
+          return envelope
+        })
+        if (envelopes.length === 0) resume(Effect.succeed([]))
+        for (const envelope of envelopes) sequencer.submit(envelope)
+        return Effect.sync(() => {
+          for (const envelope of envelopes) sequencer.forget(envelope)
+        })
+      })
+
     const driver = yield* makeDriver({
       send: (kind, stream, { src, since, correlation }, command) =>
         submit(kind, idOf(stream), command, {
@@ -245,6 +288,10 @@ const make = (options: ActorSystemOptions) =>
           sequencer.refuseWaiting(({ waitUntil }) => waitUntil <= clock.now())
         )
         return Effect.raceFirst(sent, Effect.zipRight(Effect.delay(timesUp, waitMs), Effect.never))
+      },
+      sendAll: (kind, commands, by) => {
+        lastCommandAt = clock.now()
+        return submitAll(kind, commands, by) as Effect.Effect<ReadonlyArray<Outcome>, Refused<never>>
       },
       recover: Effect.gen(function* () {
         const streams = (yield* journal.agendas).map(({ stream }) => stream)

@@ -43,6 +43,12 @@ const saveMs = 1_000
 /** So many events that were none of its own make it worth moving too: a restart would look at them again. */
 const passedOver = 10_000
 
+/** An event, and what the rule says of it. */
+interface Ruled {
+  readonly event: RecordedEvent
+  readonly ruled: ReturnType<Reflex["rule"]>
+}
+
 /** Runs for ever, from where the cursor stands. */
 export const runReflex = (
   reflex: Reflex,
@@ -63,9 +69,8 @@ export const runReflex = (
       isWorthSaving = false
       yield* save
     })
-    const answer = (event: RecordedEvent) =>
+    const answer = ({ event, ruled }: Ruled) =>
       Effect.gen(function* () {
-        const ruled = reflex.rule(event)
         const commands = Effect.isEffect(ruled) ? yield* ruled : ruled
         yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command), {
           concurrency: "unbounded",
@@ -74,9 +79,13 @@ export const runReflex = (
       })
     yield* forEachPage(journal, done, (page) =>
       Effect.gen(function* () {
-        const answered = page.filter(({ type }) => reflex.on.has(type))
+        // Most events lead to nothing: those cost a look, and no fiber.
+        const answered = page
+          .filter(({ type }) => reflex.on.has(type))
+          .map((event): Ruled => ({ event, ruled: reflex.rule(event) }))
+          .filter(({ ruled }) => Effect.isEffect(ruled) || ruled.length > 0)
         // What follows from one actor's events follows in their order; those of several share their commits.
-        const byActor = Object.values(Arr.groupBy(answered, ({ stream }) => stream))
+        const byActor = Object.values(Arr.groupBy(answered, ({ event }) => event.stream))
         yield* Effect.forEach(byActor, (events) => Effect.forEach(events, answer, { discard: true }), {
           concurrency: "unbounded",
           discard: true

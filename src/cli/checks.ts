@@ -15,6 +15,7 @@ import { warningLines } from "../hub/moduleWarnings.js"
 import { histories, knownEvents, projections } from "../replay/installed.js"
 import { replay } from "../replay/replay.js"
 import { span } from "./output.js"
+import { tokensFinding } from "./tokenFiles.js"
 
 export type Level = "OK" | "INFO" | "WARN" | "FAIL"
 
@@ -74,6 +75,13 @@ export const checksOf = (place: Place): ReadonlyArray<Check> => {
       look: Effect.match(loaded, {
         onSuccess: ({ settings }) => access(settings),
         onFailure: () => finding("INFO", "not known")
+      })
+    },
+    {
+      name: "tokens",
+      look: Effect.matchEffect(loaded, {
+        onSuccess: ({ settings }) => tokensFinding(settings),
+        onFailure: () => Effect.succeed(finding("INFO", "not known"))
       })
     },
     ...(place.isDeep ? [{ name: "replay", look: replayed(stateDir) }] : [])

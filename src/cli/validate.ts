@@ -11,6 +11,7 @@ import { moduleWarnings, warningLines } from "../hub/moduleWarnings.js"
 import { CliFailure } from "./CliFailure.js"
 import { json, workspace } from "./common.js"
 import { print, say } from "./output.js"
+import { mendTokens, readTokenFiles } from "./tokenFiles.js"
 
 const file = Args.file({ name: "file", exists: "yes" }).pipe(Args.optional)
 
@@ -21,12 +22,13 @@ export const validate = Command.make("validate", { file, workspace, json }, (opt
       : yield* findWorkspace(Option.getOrUndefined(options.workspace), environment, workingDirectory)
     const loaded = yield* Effect.either(loadWorkspace({ workspace: folder, environment }))
     if (Either.isLeft(loaded)) return yield* report(loaded.left, options.json)
-    const { config } = loaded.right
+    const { config, settings } = loaded.right
+    const tokens = yield* readTokenFiles(settings)
+    if (tokens.errors.length > 0) return yield* reportTokens(tokens.errors, options.json)
     const missing = moduleWarnings(folder, config)
     const { senses, reflexes, workflows } = config
-    yield* Effect.forEach(warningLines(folder, loaded.right), (line) => say(`warning: ${line}`), {
-      discard: true
-    })
+    const lines = [...warningLines(folder, loaded.right), ...tokens.warnings]
+    yield* Effect.forEach(lines, (line) => say(`warning: ${line}`), { discard: true })
     const counts = { senses: senses.length, reflexes, workflows: workflows.length }
     yield* print(
       options.json
@@ -35,6 +37,19 @@ export const validate = Command.make("validate", { file, workspace, json }, (opt
     )
   })
 ).pipe(Command.withDescription("check mound.yaml; one line an error"))
+
+/** A hub with these does not start. */
+const reportTokens = (errors: ReadonlyArray<string>, asJson: boolean) =>
+  Effect.gen(function* () {
+    if (!asJson) yield* print(errors.join("\n"))
+    return yield* new CliFailure({
+      tag: "AuthFileInvalid",
+      message: `${errors.length} ${errors.length === 1 ? "error" : "errors"}`,
+      fix: mendTokens,
+      exitCode: 1,
+      fields: { ok: false, errors }
+    })
+  })
 
 /** The errors are this verb's data: they go to stdout. */
 const report = (invalid: ConfigInvalid | SettingsInvalid, asJson: boolean) =>

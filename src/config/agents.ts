@@ -132,6 +132,26 @@ const isOneOf = <const Words extends ReadonlyArray<string>>(
 const nameOf = (entry: unknown): string =>
   isObject(entry) && isAgentId(entry.agentId) ? ` (${entry.agentId})` : ""
 
+/** The line from which on a text cannot be JSON any more, or its last one if it only ends too early. */
+const faultyLine = (text: string): number => {
+  const lines = text.split("\n")
+  const line = lines.findIndex((_, index) => !isUnfinished(lines.slice(0, index + 1).join("\n")))
+  return line < 0 ? lines.length : line + 1
+}
+
+/** Whether more text could make JSON of it: then the parser fails at its end. */
+const isUnfinished = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const { message } = error as Error
+    const position = /at position (\d+)/.exec(message)?.[1]
+    if (position !== undefined && !message.includes("Unterminated")) return Number(position) >= text.length
+    return /end of JSON input|Unterminated/.test(message)
+  }
+}
+
 /** The object under a name in a JSON file. What a parser says of a fault quotes the file, so it is not passed on. */
 const objectIn = (key: string, path: string, name: string): Fields => {
   const fail = (problem: string) => new AuthFileInvalid({ key, path, problems: [problem] })
@@ -145,7 +165,7 @@ const objectIn = (key: string, path: string, name: string): Fields => {
   try {
     value = JSON.parse(text)
   } catch {
-    throw fail("is not valid JSON")
+    throw fail(`is not valid JSON (line ${faultyLine(text)})`)
   }
   const found = isObject(value) ? value[name] : undefined
   if (!isObject(found)) throw fail(`has no object ${name}`)

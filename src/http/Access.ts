@@ -25,6 +25,8 @@ export interface Denied {
   readonly status: number
   /** A page of an allowed origin may read the answer. */
   readonly isShared: boolean
+  /** What was wrong with the token, as the audit log says it; undefined when something else was. */
+  readonly auth?: string
 }
 
 const ownHosts = new Set(["localhost", "127.0.0.1", "[::1]"])
@@ -41,17 +43,19 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
     return origins.has(origin) || (site !== "cross-site" && origin === `http://${host}`)
   }
 
+  const isOpen = (need: Scope): boolean => need === "read" && !identities.isAskedOfAll
+
   /** What a caller lacks that has shown this. */
   const lacking = (shown: Shown, need: Scope): Denied | undefined => {
     switch (shown._tag) {
       case "Nothing":
-        return need === "read" && !identities.isAskedOfAll ? undefined : notAllowed("token", 401)
+        return isOpen(need) ? undefined : lacksToken(401, "missing_token")
       case "UnknownToken":
         // Reads that are open to all stay open to those whose token was revoked.
-        if (need === "read" && !identities.isAskedOfAll) return undefined
-        return notAllowed("token", identities.hasAgents ? 403 : 401)
+        return isOpen(need) ? undefined : lacksToken(identities.hasAgents ? 403 : 401, "unknown_token")
       case "Known":
-        return covers(shown.scope, need) ? undefined : notAllowed(need, 403)
+        if (covers(shown.scope, need)) return undefined
+        return { ...notAllowed(need, 403), auth: need === "operator" ? "not_operator" : "read_only" }
     }
   }
 
@@ -77,9 +81,17 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
       const need = needOf()
       return need === "probe" ? undefined : admit(request, need)
     },
+    /** What the caller lacks by the token alone that it shows; undefined when nothing. */
+    lack: ({ headers }: IncomingMessage, need: Need): Denied | undefined =>
+      !identities.isAsked || need === "probe" || need === "open"
+        ? undefined
+        : lacking(identities.shown(bearerOf(headers)), need),
     /** Whether the caller has shown a token, or none is asked for. */
     isTrusted: ({ headers }: IncomingMessage): boolean =>
       !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",
+    /** Whether the request shows a token that is somebody's, where tokens are asked for. */
+    isKnown: ({ headers }: IncomingMessage): boolean =>
+      identities.isAsked && identities.shown(bearerOf(headers))._tag === "Known",
     /** The headers with which a browser lets a page of an allowed origin read the answer; undefined for any other. */
     sharing: ({ headers: { origin } }: IncomingMessage): Sharing | undefined =>
       origin !== undefined && origins.has(origin)
@@ -110,6 +122,8 @@ const notAllowed = (need: string, status: 401 | 403): Denied => ({
   status,
   isShared: true
 })
+
+const lacksToken = (status: 401 | 403, auth: string): Denied => ({ ...notAllowed("token", status), auth })
 
 const unreadable = (need: "host" | "origin"): Denied => ({ ...notAllowed(need, 403), isShared: false })
 

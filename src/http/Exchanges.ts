@@ -1,17 +1,19 @@
 /**
  * The requests under way, by the connection that they came on. Alone responsible for doing those of one connection one after the
- * other, for ending the work of a client that has gone, and for telling a connection that speaks no HTTP so, in its turn: a command
+ * other, for ending the work of a client that has gone or whose token was taken back, and for telling a connection that speaks no HTTP so, in its turn: a command
  * that was carried out is never answered with that.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { type Effect, type Fiber, FiberId } from "effect"
-import { lingerMs } from "./respond.js"
+import { discardBody, lingerMs, sendFailure } from "./respond.js"
 
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly work: Effect.Effect<void>
+  /** It came with a token of somebody. */
+  readonly isKnown: boolean
   /** Set once its turn has come. */
   fiber?: Fiber.RuntimeFiber<void>
 }
@@ -31,14 +33,28 @@ export class Exchanges {
    * Does the work of a request, after that of the ones before it on its connection: a claim that is sent behind a publication is of
    * the mark that it publishes (RFC 9112 section 9.3.2). It ends with its response, or with its connection.
    */
-  begin(request: IncomingMessage, response: ServerResponse, work: Effect.Effect<void>): void {
+  begin(
+    request: IncomingMessage,
+    response: ServerResponse,
+    work: Effect.Effect<void>,
+    isKnown: boolean
+  ): void {
     const { socket } = request
     const exchanges = this.#connections.get(socket) ?? this.#connect(socket)
-    const exchange: Exchange = { request, response, work }
+    const exchange: Exchange = { request, response, work, isKnown }
     exchanges.add(exchange)
     this.#count += 1
     response.once("close", () => this.#end(exchanges, exchange))
     if (exchanges.size === 1) this.#start(exchange)
+  }
+
+  /** Ends what came with a token that is nobody's any more: followers, lists, and whoever waits for something to become possible. */
+  endRevoked(isStillKnown: (request: IncomingMessage) => boolean): void {
+    for (const exchanges of this.#connections.values()) {
+      for (const exchange of exchanges) {
+        if (exchange.isKnown && !isStillKnown(exchange.request)) endRevoked(exchange)
+      }
+    }
   }
 
   /** Answers what is no HTTP at all with a status and the end of the connection; nothing of it reaches a handler. */
@@ -85,6 +101,18 @@ export class Exchanges {
 
 const interrupt = ({ fiber }: Exchange): void => {
   if (fiber?.unsafePoll() === null) fiber.unsafeInterruptAsFork(FiberId.none)
+}
+
+const endRevoked = (exchange: Exchange): void => {
+  const { request, response } = exchange
+  interrupt(exchange)
+  if (response.headersSent) response.end()
+  else {
+    discardBody(request, response)
+    sendFailure(response, { _tag: "NotAllowed", need: "token" }, 403)
+  }
+  // One that reads nothing would not let its connection end.
+  setTimeout(() => response.destroy(), lingerMs).unref()
 }
 
 const endMalformed = (error: Error & { readonly code?: string }, socket: Duplex): void => {

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Effect, Runtime, Schema } from "effect"
+import { Effect, Fiber, Runtime, Schema } from "effect"
 import type { Denied, Need } from "./Access.js"
 import type { BlobRoutes } from "./blobRoutes.js"
 import { docsPage, openApiJson } from "./docs.js"
@@ -81,6 +81,8 @@ const defaultLimits: HttpLimits = {
 const maxHeaderBytes = 16 * 1024
 const maxUrlBytes = 8 * 1024
 const keepAliveMs = 60_000
+/** A token that is taken back ends what goes on with it so much later at most. */
+const revokedMs = 1_000
 const closeGraceMs = 5_000
 const closeStepMs = 20
 
@@ -89,7 +91,8 @@ export const makeHttpServer = (
   limits: HttpLimits = defaultLimits
 ): Effect.Effect<HttpServer> =>
   Effect.gen(function* () {
-    const exchanges = new Exchanges(Runtime.runFork(yield* Effect.runtime<never>()))
+    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    const exchanges = new Exchanges(fork)
     const serve = (served: HttpServices): Server => {
       const server = createServer(
         {
@@ -100,7 +103,10 @@ export const makeHttpServer = (
           // How often Node looks for clients that have run out of their time; its own 30 s would be thrice the time.
           connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
         },
-        (request, response) => exchanges.begin(request, response, answerAlways(served, request, response))
+        (request, response) => {
+          const work = answerAlways(served, request, response)
+          exchanges.begin(request, response, work, served.access.isKnown(request))
+        }
       )
       server.maxConnections = limits.maxConnections
       server.on("clientError", (error, socket) => exchanges.refuse(error, socket))
@@ -109,12 +115,15 @@ export const makeHttpServer = (
     const server = serve(services)
     const owners = serve({ ...services, access: ownerAccess(services.access, services.operatorToken) })
     const servers = [server, owners]
+    const endRevoked = Effect.sync(() => exchanges.endRevoked(services.access.isKnown))
+    const watching = fork(Effect.forever(Effect.delay(endRevoked, revokedMs)))
 
     return {
       open: () => exchanges.count,
       listen: (host, port) => listen(server, host, port),
       listenAt: (path) => listenOnSocket(owners, path),
       close: Effect.gen(function* () {
+        yield* Fiber.interrupt(watching)
         for (const each of servers) each.close()
         services.followers.closeAll()
         for (let waited = 0; exchanges.count > 0 && waited < closeGraceMs; waited += closeStepMs) {
@@ -162,7 +171,11 @@ const answer = (
   const shared = denied?.isShared === false ? undefined : access.sharing(request)
   for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
-  if (denied) return deny(request, response, denied, isOld)
+  if (denied) {
+    const { auth: reason } = denied
+    if (reason !== undefined) services.audit("auth_error", { route: `${request.method} ${path}`, reason })
+    return deny(request, response, denied, isOld)
+  }
   if (request.method === "GET" && isProbe(path)) return probe(services, request, response, path)
   if (request.method === "GET" && path === "/metrics") return sendMetrics(services, response)
   const away = awayFor(services, path)

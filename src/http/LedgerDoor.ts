@@ -5,8 +5,11 @@
 import type { IncomingMessage } from "node:http"
 import type { MarkRecord } from "../actors/claim/ClaimEvent.js"
 import { bearerOf, type Caller, covers, type Identities } from "./Identities.js"
-import type { MarkRules } from "./MarkRules.js"
+import type { Audit, MarkRules } from "./MarkRules.js"
 import type { MarkReason } from "./refusals.js"
+
+/** The old protocol's commands, as its log names them. */
+export type OldRoute = "publish" | "claim" | "inflate"
 
 /** A status, the bare word, and after how many seconds another try is worth it. */
 export interface Turned {
@@ -15,33 +18,40 @@ export interface Turned {
   readonly retryAfter?: number
 }
 
+export interface LedgerDoorOptions {
+  readonly identities: Identities
+  readonly marks: MarkRules
+  readonly audit: Audit
+}
+
 export class LedgerDoor {
-  constructor(
-    readonly identities: Identities,
-    readonly marks: MarkRules
-  ) {}
+  constructor(private readonly options: LedgerDoorOptions) {}
 
   /** Who sends a command, or why it may not. */
-  enter({ headers }: IncomingMessage): Caller | Turned {
-    const shown = this.identities.shown(bearerOf(headers))
+  enter({ headers }: IncomingMessage, route: OldRoute, id: string): Caller | Turned {
+    const turnAway = (status: number, reason: string): Turned => {
+      this.options.audit("auth_error", { route, reason, id })
+      return turned(status, reason)
+    }
+    const shown = this.options.identities.shown(bearerOf(headers))
     switch (shown._tag) {
       case "Nothing":
-        return turned(401, "missing_token")
+        return turnAway(401, "missing_token")
       case "UnknownToken":
-        return turned(403, "unknown_token")
+        return turnAway(403, "unknown_token")
       case "Known":
-        return covers(shown.scope, "agent") ? shown.caller : turned(403, "read_only")
+        return covers(shown.scope, "agent") ? shown.caller : turnAway(403, "read_only")
     }
   }
 
   /** The mark as it is recorded. */
   admit(mark: MarkRecord, caller: Caller): { readonly mark: MarkRecord } | Turned {
-    const admitted = this.marks.admit(mark, caller)
+    const admitted = this.options.marks.admit(mark, caller)
     return "mark" in admitted ? admitted : wordOf(admitted)
   }
 
-  inflate(caller: Caller): Turned | undefined {
-    const reason = this.marks.inflate(caller)
+  inflate(id: string, caller: Caller): Turned | undefined {
+    const reason = this.options.marks.inflate(id, caller)
     return reason && wordOf(reason)
   }
 }

@@ -186,7 +186,7 @@ export const makeClaimHandlers = (services: ClaimServices): ClaimHandlers => {
     revoke: (call) => moved(call.path.id, { type: "RevokeClaim", ...call.payload }, call),
     reopen: (call) => moved(call.path.id, { type: "ReopenClaim", ...call.payload }, call),
     inflate: (call) => {
-      const reason = marks?.inflate(call.caller)
+      const reason = marks?.inflate(call.path.id, call.caller)
       return reason ? refusal(reason) : moved(call.path.id, { type: "InflatePheromone" }, call)
     },
     evaporate: (call) => moved(call.path.id, { type: "EvaporatePheromone", ...call.payload }, call),

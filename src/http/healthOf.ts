@@ -16,6 +16,8 @@ export interface HealthServices {
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
   /** The same of the audit log. */
   readonly auditOutage: HealthServices["logOutage"]
+  /** Why the scheduled sweeps fail, if they do. */
+  readonly sweepOutage: HealthServices["logOutage"]
   /** Old ledgers that were imported and are written all the same. */
   readonly stillWritten: () => ReadonlyArray<{ readonly path: string; readonly since: number }>
 }
@@ -79,7 +81,7 @@ const rowsAt = (services: HealthServices, { health, registry, messages }: Health
 
 /** What is true of this process now and in no event yet. */
 const raisedNow = (
-  { system, logOutage, auditOutage, stillWritten }: HealthServices,
+  { system, logOutage, auditOutage, sweepOutage, stillWritten }: HealthServices,
   now: number
 ): ReadonlyArray<StoredHealth> => {
   const outage = system.outage()
@@ -110,6 +112,15 @@ const raisedNow = (
     offset: null,
     detail: `old ledger still written: end its server, then mound ledger import ${path}`
   }))
+  const sweeps = sweepOutage()
+  const unswept = sweeps && {
+    component: "ledger",
+    reason: "sweep_failed",
+    subject: "",
+    status: "degraded",
+    offset: null,
+    ...sweeps
+  }
   const exporters = [
     { subject: "hub.log", outage: logOutage() },
     { subject: "audit", outage: auditOutage() }
@@ -127,7 +138,13 @@ const raisedNow = (
         ]
       : []
   )
-  return [...(refused ? [refused] : []), ...quarantined, ...oldLedgers, ...exporters]
+  return [
+    ...(refused ? [refused] : []),
+    ...quarantined,
+    ...oldLedgers,
+    ...(unswept ? [unswept] : []),
+    ...exporters
+  ]
 }
 
 const componentsOf = (rows: ReadonlyArray<StoredHealth>): Health["components"] => {

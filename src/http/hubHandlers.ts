@@ -31,23 +31,27 @@ export interface HubServices extends Clockwork {
   readonly logLevel: string
   readonly logOutage: () => { readonly since: number; readonly detail: string } | undefined
   readonly auditOutage: HealthServices["auditOutage"]
+  readonly sweepOutage: HealthServices["sweepOutage"]
   readonly stillWritten: HealthServices["stillWritten"]
   readonly importLedger: (
     path: string,
-    isDryRun: boolean
+    isDryRun: boolean,
+    by: string
   ) => Effect.Effect<ImportReport, Refused<AnyReason> | JournalUnavailable>
   /** Connections that follow a stream. */
   readonly followers: () => number
   readonly sweep: (options: {
     readonly floor: number | undefined
     readonly dryRun: boolean
+    readonly by: string
   }) => Effect.Effect<SweepResult, Refused<AnyReason> | JournalUnavailable>
   /** `before` in ms; without it what the settings say. */
   readonly archive: (options: {
     readonly before: number | undefined
     readonly vacuum: boolean
+    readonly by: string
   }) => Effect.Effect<{ readonly segments: ReadonlyArray<Segment>; readonly freedBytes: number }, CallFailure>
-  readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
+  readonly rebuild: (name: string, by: string) => Effect.Effect<Rebuilt, CallFailure>
 }
 
 type HubHandlers = Pick<
@@ -60,8 +64,10 @@ const defaultPage = 100
 export const makeHubHandlers = (services: HubServices): HubHandlers => {
   const { system, journal, hubKind, hub } = services
   return {
-    sweep: ({ payload: { floor, dryRun = false } }) => services.sweep({ floor, dryRun }),
-    importLedger: ({ payload: { path, dryRun = false } }) => services.importLedger(path, dryRun),
+    sweep: ({ payload: { floor, dryRun = false }, caller }) =>
+      services.sweep({ floor, dryRun, by: byOf(caller) }),
+    importLedger: ({ payload: { path, dryRun = false }, caller }) =>
+      services.importLedger(path, dryRun, byOf(caller)),
     journal: ({ urlParams: { after = 0, limit = defaultPage, stream } }) =>
       Effect.gen(function* () {
         const head = yield* journal.head
@@ -104,9 +110,13 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
         const { state } = yield* system.send(hubKind, "", command, { by: byOf(caller), commandId })
         return { offset: state.offset }
       }),
-    archive: ({ payload: { before, vacuum = false } }) =>
+    archive: ({ payload: { before, vacuum = false }, caller }) =>
       Effect.map(
-        services.archive({ before: before === undefined ? undefined : Date.parse(before), vacuum }),
+        services.archive({
+          before: before === undefined ? undefined : Date.parse(before),
+          vacuum,
+          by: byOf(caller)
+        }),
         ({ segments, freedBytes }) => ({
           segments: segments.map(({ file, fromOffset, toOffset, rows }) => ({
             file,
@@ -117,9 +127,9 @@ export const makeHubHandlers = (services: HubServices): HubHandlers => {
           freedBytes
         })
       ),
-    rebuild: ({ path: { name } }) =>
+    rebuild: ({ path: { name }, caller }) =>
       services.projector.projections.some((projection) => projection.name === name)
-        ? services.rebuild(name)
+        ? services.rebuild(name, byOf(caller))
         : refusal({ _tag: "UnknownProjection", name })
   }
 }

@@ -16,10 +16,11 @@ import type { Projector } from "../projections/Projector.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
 import { anybody, type Caller, commandIdFor } from "./Identities.js"
 import { parseJson } from "./json.js"
-import type { LedgerDoor, Turned } from "./LedgerDoor.js"
+import type { LedgerDoor, OldRoute, Turned } from "./LedgerDoor.js"
+import type { Audit } from "./MarkRules.js"
 import { type AnyReason, statusOf } from "./refusals.js"
 import { discardBody, sendText } from "./respond.js"
-import { shownMark } from "./shownMark.js"
+import { shownText } from "./shownMark.js"
 import { writeOut } from "./writeOut.js"
 
 export interface LedgerServices {
@@ -37,7 +38,7 @@ export interface LedgerServices {
   /** Set where agents are known by their tokens. */
   readonly door: LedgerDoor | undefined
   /** Notes in the audit log what no journal knows. */
-  readonly audit: (event: string, fields: { readonly [field: string]: unknown }) => void
+  readonly audit: Audit
   readonly onDefect: (error: unknown) => void
 }
 
@@ -47,7 +48,7 @@ type Answering = Effect.Effect<void, Refused<AnyReason> | JournalUnavailable | B
 const by = "anonymous"
 const invalidId = "invalid id"
 /** Marks that one slice of the list holds: others are served between two of them. */
-const sliceSize = 200
+const sliceSize = 500
 
 /** The work of answering a request of the old protocol, or undefined when it is none. */
 export const makeLedgerRoutes = (services: LedgerServices) => {
@@ -58,7 +59,8 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
   const isKnownStance = ({ stanceTarget }: MarkRecord): boolean =>
     stances?.has(String(stanceTarget)) !== false
 
-  const enter = (request: IncomingMessage): Caller | Turned => door?.enter(request) ?? anybody
+  const enter = (request: IncomingMessage, route: OldRoute, id: string): Caller | Turned =>
+    door?.enter(request, route, id) ?? anybody
 
   const publish = (request: IncomingMessage, response: ServerResponse): Answering =>
     Effect.flatMap(readBody(request, services.maxBodyBytes), (bytes) => {
@@ -78,7 +80,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
           sendText(response, 400, "stance_unknown")
         })
       }
-      const caller = enter(request)
+      const caller = enter(request, "publish", String(mark.id))
       if ("word" in caller) return turnAway(response, caller)
       const admitted = door?.admit(mark, caller) ?? { mark }
       if ("word" in admitted) return turnAway(response, admitted)
@@ -93,7 +95,7 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
     const { preclaim, ttlMs } = services
     // A preclaim begins a stream, so its id must be one that a mark may have.
     if (preclaim && !isValidId(id)) return Effect.sync(() => sendText(response, 400, invalidId))
-    const caller = enter(request)
+    const caller = enter(request, "claim", id)
     if ("word" in caller) return turnAway(response, caller)
     const peer = caller.name ?? by
     const options = { by: peer, commandId: commandIdFor(caller, commandIdOf(request)) }
@@ -104,9 +106,9 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
   }
 
   const inflate = (request: IncomingMessage, response: ServerResponse, id: string): Answering => {
-    const caller = enter(request)
+    const caller = enter(request, "inflate", id)
     if ("word" in caller) return turnAway(response, caller)
-    const turned = door?.inflate(caller)
+    const turned = door?.inflate(id, caller)
     if (turned) return turnAway(response, turned)
     const options = { by: caller.name ?? by, commandId: commandIdFor(caller, commandIdOf(request)) }
     return Effect.map(system.send(kind, id, { type: "InflatePheromone" }, options), () =>
@@ -125,9 +127,16 @@ export const makeLedgerRoutes = (services: LedgerServices) => {
       for (;;) {
         const marks = yield* listMarks(services.projector.read, after, options)
         if (!response.headersSent) response.writeHead(200, { "Content-Type": "application/json" })
-        const slice = marks.map(({ record, published_at, inflations }) =>
-          JSON.stringify(
-            shownMark({ record: JSON.parse(record ?? "{}"), publishedAt: published_at ?? 0, inflations }, now)
+        const slice = marks.map(({ record, base, decay, published_at, inflations }) =>
+          shownText(
+            {
+              record: record ?? "{}",
+              base: base ?? 0,
+              decay: decay ?? 0,
+              publishedAt: published_at ?? 0,
+              inflations
+            },
+            now
           )
         )
         const last = marks.at(-1)

@@ -9,13 +9,13 @@ export const maxSocketPathBytes = 103
 
 /**
  * What a request on the socket is held to: no web page gets there, and whoever opens the file is its owner. One that shows no token
- * has the operator's, which its owner could read from the file beside the socket.
+ * has the operator's, which its owner could read from the file beside the socket. One that shows a token may do what that one may.
  */
 export const ownerAccess = (access: Access, operatorToken: string | undefined): Access => ({
   ...access,
-  check: ({ headers }) => {
-    if (operatorToken !== undefined) headers.authorization ??= `Bearer ${operatorToken}`
-    return undefined
+  check: (request, needOf) => {
+    if (operatorToken !== undefined) request.headers.authorization ??= `Bearer ${operatorToken}`
+    return access.lack(request, needOf())
   },
   isTrusted: () => true,
   sharing: () => undefined

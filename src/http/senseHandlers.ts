@@ -24,7 +24,7 @@ export interface SenseServices extends Clockwork {
   /** Loads code anew that was broken. */
   readonly reload: (sense: string) => Effect.Effect<void>
   readonly config: () => unknown
-  readonly reloadConfig: Effect.Effect<
+  readonly reloadConfig: (by: string) => Effect.Effect<
     {
       readonly hash: string
       readonly added: ReadonlyArray<string>
@@ -100,7 +100,7 @@ export const makeSenseHandlers = (services: SenseServices): SenseHandlers => {
         }
       }),
     config: () => Effect.sync(services.config),
-    reloadConfig: () => services.reloadConfig
+    reloadConfig: ({ caller }) => services.reloadConfig(byOf(caller))
   }
 }
 

@@ -9,6 +9,7 @@ import type { Journal } from "../events/Journal.js"
 import type { Projector } from "../projections/Projector.js"
 import { listServers, type StoredServer } from "../projections/serverQueries.js"
 import { type BodyTooLarge, readBody } from "./Body.js"
+import { bearerOf, commandIdFor, type Identities } from "./Identities.js"
 import { parseJson } from "./json.js"
 import { type AnyReason, refusal, statusOf, toFailure } from "./refusals.js"
 import { discardBody, sendJson } from "./respond.js"
@@ -21,6 +22,7 @@ export interface ServerServices {
   readonly projector: Projector["Type"]
   readonly journal: Journal["Type"]
   readonly restores: () => number
+  readonly identities: Identities
   readonly now: () => number
   readonly ttlMs: number
   readonly maxBodyBytes: number
@@ -29,10 +31,18 @@ export interface ServerServices {
 
 type Answering = Effect.Effect<void, CallFailure | BodyTooLarge>
 
-const by = "anonymous"
+/** Whoever the old protocol does not name. */
+const nobody = "anonymous"
 
 export const makeServerRoutes = (services: ServerServices) => {
-  const { system, kind, projector, journal, now } = services
+  const { system, kind, projector, journal, now, identities } = services
+
+  /** Who sends a command, by the token that it shows. */
+  const origin = (request: IncomingMessage) =>
+    Effect.map(commandIdOf(request), (key) => {
+      const caller = identities.callerOf(bearerOf(request.headers))
+      return { by: caller.name ?? nobody, commandId: commandIdFor(caller, key) }
+    })
 
   const list = (response: ServerResponse, query: URLSearchParams): Answering =>
     Effect.gen(function* () {
@@ -67,9 +77,8 @@ export const makeServerRoutes = (services: ServerServices) => {
         })
       }
       const { id, url, port, pid, metadata } = entry.right
-      const commandId = yield* commandIdOf(request)
       const command = { type: "RegisterServer", url, port, pid, ...(metadata && { metadata }) } as const
-      const { state } = yield* system.send(kind, id, command, { by, commandId })
+      const { state } = yield* system.send(kind, id, command, yield* origin(request))
       const { token } = state.context as { readonly token: Offset | null }
       sendJson(response, 200, true, { "Mound-Token": String(token) })
     })
@@ -79,8 +88,7 @@ export const makeServerRoutes = (services: ServerServices) => {
       const json = parseJson(yield* readBody(request, services.maxBodyBytes))
       const body = yield* decodeOr400(Schema.Struct({ token: Schema.optional(Offset) }), json?.value, "body")
       if (!isServerId(id)) return yield* refusal({ _tag: "ServerNotRegistered", id })
-      const commandId = yield* commandIdOf(request)
-      yield* system.send(kind, id, { type: "HeartbeatServer", ...body }, { by, commandId })
+      yield* system.send(kind, id, { type: "HeartbeatServer", ...body }, yield* origin(request))
       sendJson(response, 200, true)
     })
 
@@ -99,13 +107,8 @@ export const makeServerRoutes = (services: ServerServices) => {
           : yield* decodeOr400(Schema.compose(Schema.NumberFromString, Offset), text, "token")
       // An id that no server can have is removed as much as it can be.
       if (!isServerId(id)) return sendJson(response, 200, true)
-      const commandId = yield* commandIdOf(request)
-      yield* system.send(
-        kind,
-        id,
-        { type: "UnregisterServer", ...(token !== undefined && { token }) },
-        { by, commandId }
-      )
+      const command = { type: "UnregisterServer", ...(token !== undefined && { token }) } as const
+      yield* system.send(kind, id, command, yield* origin(request))
       sendJson(response, 200, true)
     })
 

@@ -56,7 +56,8 @@ export const makeConfiguration = (
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let rejected: string | undefined
 
-    const tellHub = (command: HubCommand) => Effect.ignore(system.send(hubKind, "", command, { by: "hub" }))
+    const tellHub = (command: HubCommand, by = "hub") =>
+      Effect.ignore(system.send(hubKind, "", command, { by }))
     /** What is so already, or cannot be now, is no fault here: the next start puts it right. */
     const tell = (name: string, command: SenseCommand) =>
       Effect.ignoreLogged(system.send(senseKind, name, command, { by: "hub" }))
@@ -88,28 +89,30 @@ export const makeConfiguration = (
       )
     })
 
-    const reload: Effect.Effect<Reloaded, ConfigInvalid> = Effect.gen(function* () {
-      const loaded = yield* Effect.tapError(loadWorkspaceConfig(workspace), ({ hash, errors }) => {
-        if (hash === rejected) return Effect.void
-        rejected = hash
-        return tellHub({ type: "RecordConfigRejection", hash, errors })
-      })
-      const before = current.get().config
-      const after = loaded.config
-      const reloaded = differences(before, after)
-      if (before.hash === after.hash && rejected === undefined) return reloaded
-      rejected = undefined
-      current.set(loaded)
-      yield* tellHub({ type: "RecordConfigReload", ...reloaded })
-      const kept = new Set(after.senses.map(({ name }) => name))
-      yield* inTurn(
-        before.senses.filter(({ name }) => !kept.has(name)),
-        ({ name }) => tell(name, { type: "RemoveSense" })
-      )
-      yield* inTurn(after.senses, register)
-      yield* applyWorkflows(after)
-      return reloaded
-    }).pipe(oneAtATime.withPermits(1))
+    /** `by` is who asked for it; the hub itself when the file has changed. */
+    const reload = (by: string): Effect.Effect<Reloaded, ConfigInvalid> =>
+      Effect.gen(function* () {
+        const loaded = yield* Effect.tapError(loadWorkspaceConfig(workspace), ({ hash, errors }) => {
+          if (hash === rejected) return Effect.void
+          rejected = hash
+          return tellHub({ type: "RecordConfigRejection", hash, errors }, by)
+        })
+        const before = current.get().config
+        const after = loaded.config
+        const reloaded = differences(before, after)
+        if (before.hash === after.hash && rejected === undefined) return reloaded
+        rejected = undefined
+        current.set(loaded)
+        yield* tellHub({ type: "RecordConfigReload", ...reloaded }, by)
+        const kept = new Set(after.senses.map(({ name }) => name))
+        yield* inTurn(
+          before.senses.filter(({ name }) => !kept.has(name)),
+          ({ name }) => tell(name, { type: "RemoveSense" })
+        )
+        yield* inTurn(after.senses, register)
+        yield* applyWorkflows(after)
+        return reloaded
+      }).pipe(oneAtATime.withPermits(1))
 
     return { current: () => current.get(), recover, reload }
   })

@@ -58,7 +58,7 @@ export interface HubParts extends PeerParts {
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly archive: Archive
-  readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
+  readonly rebuild: (name: string, by: string) => Effect.Effect<Rebuilt, CallFailure>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void
 }

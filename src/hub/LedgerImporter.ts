@@ -3,7 +3,7 @@
  * names the import: killed half-way it is taken up where it was, and the same content again changes nothing.
  */
 import { statSync } from "node:fs"
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimReason } from "../actors/claim/ClaimRefusal.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
@@ -29,13 +29,23 @@ export interface ImporterServices {
   readonly settings: Settings
 }
 
+export interface Import {
+  readonly path: string
+  /** Nothing is appended: it is only said what would be. */
+  readonly isDryRun: boolean
+  /** Who asked for it. */
+  readonly by: string
+}
+
 export type ImportFailure = LedgerUnreadable | Refused<ClaimReason | HubReason> | JournalUnavailable
 
-/** Commands under way at a time, of at most two events each: no commit holds more than a thousand of them. */
-const underWay = 500
+/**
+ * Entries that are sent together, and how many times that may be under way: while one batch is committed the next is decided. With at
+ * most two events each no commit holds more than a thousand of them.
+ */
+const batchSize = 125
+const batchesUnderWay = 2
 const lookEveryMs = 5_000
-/** Whoever imports, the command ids are the same, and so is their sender. */
-const by = "hub"
 
 export const makeLedgerImporter = (services: ImporterServices) => {
   const { system, claimKind, hubKind, hub, journal, projector, now, settings } = services
@@ -48,47 +58,56 @@ export const makeLedgerImporter = (services: ImporterServices) => {
   const reportOf = (commandId: string) =>
     Effect.map(journal.byCommands([commandId]), ([event]) => event?.data.report as ImportReport | undefined)
 
-  const append = (ledger: ReadLedger, path: string): Effect.Effect<ImportReport, ImportFailure> =>
+  const append = (ledger: ReadLedger, { path, by }: Import): Effect.Effect<ImportReport, ImportFailure> =>
     Effect.gen(function* () {
       const { sha256, bytes, entries } = ledger
-      let existing = 0
-      const taken: Array<OldEntry> = []
+      const counts = new Counts()
       yield* Effect.forEach(
-        entries,
-        (entry, index) => {
-          const { id, ...state } = entry
-          const options = { by, commandId: `import:${sha256}:${index}` }
-          return Effect.map(
-            system.send(claimKind, id, { type: "ImportClaim", ...state }, options),
-            ({ events }) => {
-              if (events.length > 0) taken.push(entry)
-              else existing += 1
+        Arr.chunksOf(entries, batchSize),
+        (batch, number) => {
+          // Whoever asked, these are the same commands: another may take up what was interrupted.
+          const commands = batch.map(({ id, record, publishedAt, claim }, index) => ({
+            id,
+            command: { type: "ImportClaim", record, publishedAt, claim } as const,
+            commandId: `import:${sha256}:${number * batchSize + index}`
+          }))
+          return Effect.map(system.sendAll(claimKind, commands, "hub"), (outcomes) => {
+            for (const [index, { events }] of outcomes.entries()) {
+              counts.take(batch[index] as OldEntry, events.length > 0)
             }
-          )
+          })
         },
-        { concurrency: underWay, discard: true }
+        { concurrency: batchesUnderWay, discard: true }
       )
-      const report = reportFrom(ledger, taken, existing)
+      const report = reportFrom(ledger, counts)
       const record = { type: "RecordImport", path, sha256, bytes, report } as const
-      yield* system.send(hubKind, "", record, { by, commandId: `import:${sha256}` })
+      yield* system.send(hubKind, "", record, { by, commandId: `import:${sha256}` }).pipe(
+        // Somebody else has just imported the same.
+        Effect.catchIf(
+          ({ reason }) => reason._tag === "CommandIdReused",
+          () => Effect.void
+        )
+      )
       return report
     })
 
-  const run = (path: string, isDryRun: boolean): Effect.Effect<ImportReport, ImportFailure> =>
+  const run = (asked: Import): Effect.Effect<ImportReport, ImportFailure> =>
     Effect.gen(function* () {
+      const { path, isDryRun } = asked
       const looks = fingerprint(path)
       const ledger = yield* readOldLedger(path, now())
       seen.set(path, looks)
       const done = yield* reportOf(`import:${ledger.sha256}`)
       written.delete(path)
       if (done) return done
-      if (!isDryRun) return yield* append(ledger, path)
+      if (!isDryRun) return yield* append(ledger, asked)
       const known = yield* knownClaims(
         projector.read,
         ledger.entries.map(({ id }) => id)
       )
-      const fresh = ledger.entries.filter(({ id }) => !known.has(id))
-      return reportFrom(ledger, fresh, ledger.entries.length - fresh.length)
+      const counts = new Counts()
+      for (const entry of ledger.entries) counts.take(entry, !known.has(entry.id))
+      return reportFrom(ledger, counts)
     })
 
   const lookAt = ([path, sha256]: readonly [string, string]) =>
@@ -111,7 +130,7 @@ export const makeLedgerImporter = (services: ImporterServices) => {
     atStart: Effect.suspend((): Effect.Effect<void, ImportFailure> => {
       const path = settings["ledger.import"]
       const exists = path !== undefined && statSync(path, { throwIfNoEntry: false }) !== undefined
-      return exists ? Effect.asVoid(run(path, false)) : Effect.void
+      return exists ? Effect.asVoid(run({ path, isDryRun: false, by: "hub" })) : Effect.void
     }),
     /** Looks whether an imported ledger is still written; `watch` does so again and again, for ever. */
     look,
@@ -124,19 +143,24 @@ export const makeLedgerImporter = (services: ImporterServices) => {
 
 export type LedgerImporter = ReturnType<typeof makeLedgerImporter>
 
+/** What has become of entries so far. */
+class Counts {
+  pheromones = 0
+  claims = 0
+  /** Ids that have a history here from elsewhere. */
+  existing = 0
+
+  take({ record, claim }: OldEntry, isTaken: boolean): void {
+    if (!isTaken) this.existing += 1
+    if (isTaken && record !== undefined) this.pheromones += 1
+    if (isTaken && claim !== undefined) this.claims += 1
+  }
+}
+
 const reportFrom = (
   { decoded, ignored, recovered, skipped }: ReadLedger,
-  taken: ReadonlyArray<OldEntry>,
-  existing: number
-): ImportReport => ({
-  pheromones: taken.filter(({ record }) => record !== undefined).length,
-  claims: taken.filter(({ claim }) => claim !== undefined).length,
-  decoded,
-  existing,
-  ignored,
-  recovered,
-  skipped
-})
+  { pheromones, claims, existing }: Counts
+): ImportReport => ({ pheromones, claims, decoded, existing, ignored, recovered, skipped })
 
 /** Changes with every write; undefined while there is no file. */
 const fingerprint = (path: string): string | undefined => {

@@ -135,7 +135,7 @@ const watch = (
   return watchFolders(
     folders,
     Effect.zipRight(
-      Effect.ignore(configuration.reload),
+      Effect.ignore(configuration.reload("hub")),
       Effect.suspend(() => Effect.forEach(modules(), reload, { discard: true }))
     )
   )

@@ -11,6 +11,7 @@ import type { JournalUnavailable } from "../events/Journal.js"
 import { listedBytes, sweepable } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AuditLog } from "./auditLog.js"
+import type { LogOutage } from "./hubLog.js"
 
 export interface SweeperServices {
   readonly system: ActorSystem["Type"]
@@ -21,11 +22,20 @@ export interface SweeperServices {
   readonly audit: Pick<AuditLog, "note" | "isOn">
 }
 
+interface Pass {
+  readonly floor: number
+  readonly cause: Candidate["cause"]
+  readonly isDryRun: boolean
+  /** Who asked for it. */
+  readonly by: string
+}
+
 /** The floor of a pass that runs because the ledger is too large. */
 const fullFloor = 1
 
 export const makeSweeper = ({ system, kind, projector, now, settings, audit }: SweeperServices) => {
-  const pass = (floor: number, cause: Candidate["cause"], isDryRun: boolean) =>
+  let outage: LogOutage | undefined
+  const pass = ({ floor, cause, isDryRun, by }: Pass) =>
     Effect.gen(function* () {
       const openAfter = settings["ledger.sweep.open_after"]
       const openBefore = openAfter === undefined ? undefined : now() - openAfter
@@ -39,7 +49,7 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
           }) as const
       )
       if (isDryRun) return { kept: kind.index.listed - candidates.length, dropped: candidates.length }
-      return yield* audited(sweep(system, kind, candidates, floor))
+      return yield* audited(sweep(system, kind, candidates, { floor, by }))
     })
 
   /** The old log knows a sweep as what it was there: the ledger made smaller. */
@@ -59,11 +69,12 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
     /** One pass now; with `isDryRun` it only says what one would drop. */
     run: ({
       floor = settings["ledger.sweep.floor"],
-      isDryRun
-    }: {
-      floor: number | undefined
-      isDryRun: boolean
-    }) => pass(floor, "sweep", isDryRun),
+      isDryRun,
+      by
+    }: Pick<Pass, "isDryRun" | "by"> & { readonly floor: number | undefined }) =>
+      pass({ floor, cause: "sweep", isDryRun, by }),
+    /** Why the passes of the schedule fail, and since when; undefined when the newest one did not. */
+    outage: () => outage,
     /** A pass at every interval, for ever: with a higher floor while the ledger is too large. */
     schedule: Effect.suspend(() => {
       const interval = settings["ledger.sweep.interval"]
@@ -74,12 +85,20 @@ export const makeSweeper = ({ system, kind, projector, now, settings, audit }: S
         const floor = isTooLarge
           ? Math.max(fullFloor, settings["ledger.sweep.floor"])
           : settings["ledger.sweep.floor"]
-        return yield* pass(floor, isTooLarge ? "size" : "sweep", false)
+        return yield* pass({ floor, cause: isTooLarge ? "size" : "sweep", isDryRun: false, by: "hub" })
       })
       // A pass that cannot write now is made up for by the next one.
-      const told = Effect.tapError(tick, (error) =>
-        Effect.sync(() => audit.note("decay_gc_error", { err: errorText(error) }))
-      )
+      const told = Effect.tapBoth(tick, {
+        onSuccess: () =>
+          Effect.sync(() => {
+            outage = undefined
+          }),
+        onFailure: (error) =>
+          Effect.sync(() => {
+            audit.note("decay_gc_error", { err: errorText(error) })
+            outage ??= { since: now(), detail: errorText(error) }
+          })
+      })
       return Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.ignore(told)))
     })
   }

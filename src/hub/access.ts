@@ -39,11 +39,12 @@ export const makeHubIdentities = (
   })
 
 /** Undefined where anybody may leave any mark. */
-export const markRulesOf = ({ settings, agentFiles, clock }: HubParts): MarkRules | undefined => {
+export const markRulesOf = ({ settings, agentFiles, clock, audit }: HubParts): MarkRules | undefined => {
   const max = settings["ledger.auth.inflate_max"]
   const windowMs = settings["ledger.auth.inflate_window"]
   const inflations = max && windowMs ? { max, windowMs } : undefined
-  return agentFiles && makeMarkRules({ kinds: agentFiles.kinds, inflations, now: clock.now })
+  const { now } = clock
+  return agentFiles && makeMarkRules({ kinds: agentFiles.kinds, inflations, now, audit: audit.note })
 }
 
 /** Only a hub that can be reached from elsewhere has limits. */

@@ -7,7 +7,7 @@ import type { CallFailure } from "../http/serve.js"
 import { type Archived, type ArchiveRequest, type ArchiveServices, archiveJournal } from "./archiveJournal.js"
 
 export interface Archive {
-  readonly run: (request: ArchiveRequest) => Effect.Effect<Archived, CallFailure>
+  readonly run: (request: ArchiveRequest, by: string) => Effect.Effect<Archived, CallFailure>
   /** Never ends; archives what has become old enough. */
   readonly schedule: (afterMs: number, now: () => number) => Effect.Effect<never>
 }
@@ -22,7 +22,7 @@ export const makeArchive = (
   hub: () => HubState
 ): Archive => {
   let isRunning = false
-  const run = (request: ArchiveRequest): Effect.Effect<Archived, CallFailure> =>
+  const run = (request: ArchiveRequest, by: string): Effect.Effect<Archived, CallFailure> =>
     Effect.suspend((): Effect.Effect<Archived, CallFailure> => {
       if (isRunning) return refusal({ _tag: "OperationBusy", operation: "archiving" })
       isRunning = true
@@ -30,7 +30,7 @@ export const makeArchive = (
         {
           ...services,
           archivedTo: () => hub().context.archivedTo,
-          record: (segment) => system.send(hubKind, "", { type: "RecordArchive", ...segment }, { by: "hub" })
+          record: (segment) => system.send(hubKind, "", { type: "RecordArchive", ...segment }, { by })
         },
         request
       ).pipe(
@@ -44,7 +44,7 @@ export const makeArchive = (
   return {
     run,
     schedule: (afterMs, now) =>
-      Effect.suspend(() => run({ before: now() - afterMs, vacuum: true })).pipe(
+      Effect.suspend(() => run({ before: now() - afterMs, vacuum: true }, "hub")).pipe(
         Effect.catchAll((failure) =>
           failure._tag === "Refused" ? Effect.void : Effect.logWarning(`archiving: ${failure.message}`)
         ),

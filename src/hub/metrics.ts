@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client"
 import type { Envelope, Outcome } from "../actors/CommandQueue.js"
 import type { Journal } from "../events/Journal.js"
+import { makeClaimMetrics } from "./claimMetrics.js"
 import type { HubParts } from "./HubParts.js"
 
 /** From 100 us to 10 s. */
@@ -52,6 +53,7 @@ export const makeMetrics = () => {
     buckets: batchSizes,
     registers
   })
+  const claims = makeClaimMetrics(registers)
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `mound_${name}`,
@@ -63,7 +65,10 @@ export const makeMetrics = () => {
     })
 
   return {
-    carriedOut: ({ kind, command, arrivedAt }: Envelope, { events }: Outcome, now: number): void => {
+    carriedOut: (envelope: Envelope, outcome: Outcome, now: number): void => {
+      const { kind, command, arrivedAt } = envelope
+      const { events } = outcome
+      claims.carriedOut(envelope, outcome, now)
       commands.inc({
         kind: kind.name,
         command: command.type,
@@ -91,6 +96,8 @@ export const makeMetrics = () => {
 
     /** Begins to show what the hub itself can be asked. */
     observe: ({ system, hub, log, followers, claimKind }: HubParts): void => {
+      claims.observe(claimKind)
+      system.refusals.listen(claims.refused)
       gauge("up", "1 while the hub is ready.", () => Number(hub().name === "ready"))
       gauge("command_queue_depth", "Commands that wait for their turn.", system.waiting)
       gauge(

@@ -9,14 +9,12 @@ import type { Projector } from "../projections/Projector.js"
 
 export const makeRebuild = (projector: Projector["Type"], system: ActorSystem["Type"], hubKind: HubKind) => {
   let isRunning = false
-  return (name: string): Effect.Effect<Rebuilt, CallFailure> =>
+  return (name: string, by: string): Effect.Effect<Rebuilt, CallFailure> =>
     Effect.suspend((): Effect.Effect<Rebuilt, CallFailure> => {
       if (isRunning) return refusal({ _tag: "OperationBusy", operation: "a rebuild" })
       isRunning = true
       return projector.rebuild(name).pipe(
-        Effect.tap((rebuilt) =>
-          system.send(hubKind, "", { type: "RecordRebuild", ...rebuilt }, { by: "hub" })
-        ),
+        Effect.tap((rebuilt) => system.send(hubKind, "", { type: "RecordRebuild", ...rebuilt }, { by })),
         Effect.ensuring(
           Effect.sync(() => {
             isRunning = false

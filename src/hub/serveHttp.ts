@@ -82,10 +82,11 @@ export const makeHubServer = (
       kind: parts.senseKind,
       reload: parts.senses.world.groups.reload,
       config: () => parts.configuration.current().config,
-      reloadConfig: Effect.mapError(
-        parts.configuration.reload,
-        ({ errors }) => new Refused({ reason: { _tag: "ConfigRejected", errors } as const })
-      )
+      reloadConfig: (by) =>
+        Effect.mapError(
+          parts.configuration.reload(by),
+          ({ errors }) => new Refused({ reason: { _tag: "ConfigRejected", errors } as const })
+        )
     }),
     ...makeHubHandlers({
       system,
@@ -101,15 +102,16 @@ export const makeHubServer = (
       logLevel: settings["log.level"],
       logOutage: parts.log.outage,
       auditOutage: parts.audit.outage,
+      sweepOutage: sweeper.outage,
       stillWritten: parts.importer.stillWritten,
-      importLedger: (path, isDryRun) =>
-        Effect.catchTag(parts.importer.run(path, isDryRun), "LedgerUnreadable", ({ path, problem }) =>
+      importLedger: (path, isDryRun, by) =>
+        Effect.catchTag(parts.importer.run({ path, isDryRun, by }), "LedgerUnreadable", ({ path, problem }) =>
           refusal({ _tag: "LedgerUnreadable", path, problem })
         ),
       followers: () => parts.followers.count,
-      sweep: ({ floor, dryRun }) => sweeper.run({ floor, isDryRun: dryRun }),
-      archive: ({ before = now() - (settings["journal.archive_after"] ?? archiveAfterMs), vacuum }) =>
-        parts.archive.run({ before, vacuum }),
+      sweep: ({ floor, dryRun, by }) => sweeper.run({ floor, isDryRun: dryRun, by }),
+      archive: ({ before = now() - (settings["journal.archive_after"] ?? archiveAfterMs), vacuum, by }) =>
+        parts.archive.run({ before, vacuum }, by),
       rebuild: parts.rebuild
     }),
     ...makePeerHandlers(peerServices),
@@ -162,7 +164,7 @@ export const makeHubServer = (
       preclaim: settings["ledger.preclaim"],
       listClaimed: settings["ledger.list_claimed"],
       ttlMs: settings["ledger.compat_ttl"] ?? null,
-      door: marks && new LedgerDoor(identities, marks),
+      door: marks && new LedgerDoor({ identities, marks, audit: parts.audit.note }),
       audit: parts.audit.note,
       onDefect
     }),
@@ -223,6 +225,7 @@ const makeStreamSide = (parts: HubParts): HttpServices["streams"] => {
     projector,
     journal,
     restores,
+    identities: parts.identities,
     now: clock.now,
     ttlMs: settings["servers.ttl"],
     maxBodyBytes: settings["http.max_body"],

@@ -35,6 +35,8 @@ interface Mark {
 export class OldLedger {
   readonly #marks = new Map<string, Mark>()
   readonly #claims = new Map<string, OldClaim>()
+  /** Claims that were made under the encoded form of the id that they mean; known once it is settled. */
+  decoded = 0
 
   /** `now` is the time of a record that has none of its own. */
   constructor(private readonly now: number) {}
@@ -80,27 +82,27 @@ export class OldLedger {
     return "taken"
   }
 
-  /** The final state: marks in the order in which they were first published, then claims of ids that have none. */
-  settle(): { readonly entries: ReadonlyArray<OldEntry>; readonly decoded: number } {
-    const claims = new Map(this.#claims)
-    const preclaims: Array<OldEntry> = []
-    let decoded = 0
+  /** The final state, id by id: marks in the order in which they were first published, then claims of ids that have none. */
+  *settle(): Generator<OldEntry> {
+    const meant = new Map<string, OldClaim>()
+    const alone: Array<OldEntry> = []
     for (const [id, claim] of this.#claims) {
       if (this.#marks.has(id)) continue
-      claims.delete(id)
-      const meant = decode(id)
+      const plain = decode(id)
       // Old clients encoded the id, and the old server did not decode it.
-      if (meant !== undefined && this.#marks.has(meant) && !claims.has(meant)) {
-        claims.set(meant, claim)
-        decoded += 1
-      } else preclaims.push({ id, claim })
+      const isMeant = plain !== undefined && this.#marks.has(plain)
+      if (isMeant && !this.#claims.has(plain) && !meant.has(plain)) meant.set(plain, claim)
+      else alone.push({ id, claim })
     }
-    const marks = [...this.#marks].map(([id, { record, publishedAt, inflations }]): OldEntry => {
-      const claim = claims.get(id)
+    this.decoded = meant.size
+    for (const [id, { record, publishedAt, inflations }] of this.#marks) {
+      const claim = this.#claims.get(id) ?? meant.get(id)
+      const isWhole = record.publishedAt === publishedAt && record.inflations === inflations
       // Where the record has these keys already they keep their places, so that it is listed as it was.
-      return { id, record: { ...record, publishedAt, inflations }, publishedAt, ...(claim && { claim }) }
-    })
-    return { entries: [...marks, ...preclaims], decoded }
+      const settled = isWhole ? record : { ...record, publishedAt, inflations }
+      yield { id, record: settled, publishedAt, ...(claim && { claim }) }
+    }
+    yield* alone
   }
 
   #inflate(id: unknown): Taken {

@@ -47,7 +47,7 @@ export const readOldLedger = (path: string, now: number): Effect.Effect<ReadLedg
       const bytes = sizeOf(path)
       if (isDatabase(path)) await readDatabase(path, reading, signal)
       else await readLines(path, reading, signal)
-      return reading.result(bytes)
+      return await reading.result(bytes)
     },
     catch: (error) => unreadable(path, error)
   })
@@ -104,10 +104,15 @@ class Reading {
     if (taken === "skipped") this.skipped.push(place)
   }
 
-  result(bytes: number): ReadLedger {
-    const { recovered, skipped } = this
+  async result(bytes: number): Promise<ReadLedger> {
+    const { recovered, skipped, ledger } = this
+    const entries: Array<OldEntry> = []
+    for (const entry of ledger.settle()) {
+      entries.push(entry)
+      if (entries.length % rowsPerSlice === 0) await turn()
+    }
     const sha256 = this.hash.digest("hex")
-    return { sha256, bytes, ignored: this.#ignored, recovered, skipped, ...this.ledger.settle() }
+    return { sha256, bytes, entries, decoded: ledger.decoded, ignored: this.#ignored, recovered, skipped }
   }
 }
 

@@ -56,6 +56,42 @@ describe("ActorSystem", () => {
     })
   )
 
+  withSystem(
+    "carries out many commands that are sent together, and gives repeats their first answers",
+    (system) =>
+      Effect.gen(function* () {
+        const starts = Array.from({ length: 700 }, (_, n) => ({
+          id: `job-${n}`,
+          command: { type: "Start", n } as JobCommand,
+          commandId: `start-${n}`
+        }))
+        const first = yield* system.sendAll(kind, starts, "test")
+        expect(first.map(({ events }) => events[0]?.stream)).toEqual(starts.map(({ id }) => jobStream(id)))
+        const head = (yield* events).length
+        const again = yield* system.sendAll(kind, starts, "test")
+        expect(again.map(({ events }) => events[0]?.offset)).toEqual(
+          first.map(({ events }) => events[0]?.offset)
+        )
+        expect((yield* events).length).toBe(head)
+        expect(yield* system.sendAll(kind, [], "test")).toEqual([])
+      })
+  )
+
+  withSystem("carries out the others when one of many commands is refused, and says which it was", (system) =>
+    Effect.gen(function* () {
+      yield* send(system, "b", { type: "Start", n: 1 })
+      const commands = ["a", "b", "c"].map((id) => ({
+        id,
+        command: { type: "Start", n: 2 } as JobCommand,
+        commandId: `start-${id}`
+      }))
+      yield* send(system, "b", { type: "Finish" })
+      const refused = yield* Effect.exit(system.sendAll(kind, commands, "test"))
+      expect(reasonOf(refused)).toBe("NotIdle")
+      expect(yield* types).toEqual(["JobStarted", "JobFinished", "JobStarted", "JobStarted"])
+    })
+  )
+
   withSystem("refuses a fact that the machine does not accept, naming state and event", (system) =>
     Effect.gen(function* () {
       yield* send(system, "a", { type: "Start", n: 1 })

@@ -22,6 +22,7 @@ describe("the bench", () => {
         "replays",
         "recovery",
         "memory",
+        "imports",
         "fan-out"
       ])
       for (const { scenario, what, value, beside, ratio, target, reached } of results) {

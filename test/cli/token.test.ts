@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -48,6 +48,65 @@ describe("mound token", () => {
       expect(events.map(({ by }) => by)).toEqual(["operator", "boss"])
       expect(yield* deposit(hub, "x")).toMatchObject({ _tag: "NotAllowed", need: "token" })
       expect((yield* mound("status")).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("has its file looked at by doctor and validate, which name faults and quote no token", () =>
+    Effect.gen(function* () {
+      const workspace = yield* workspaceFolder(yaml)
+      const mound = moundIn(workspace)
+      const file = join(workspace, ".mound", "tokens.json")
+      const doctor = Effect.map(mound("doctor", "--json"), ({ code, stdout }) => {
+        const found = JSON.parse(stdout.split("\n")[0] as string) as ReadonlyArray<{ readonly name: string }>
+        return { code, ...found.find(({ name }) => name === "tokens") } as Record<string, unknown>
+      })
+      const both = (text: string, mode = 0o600) =>
+        Effect.gen(function* () {
+          writeFileSync(file, text)
+          chmodSync(file, mode)
+          return { doctor: yield* doctor, validate: yield* mound("validate") }
+        })
+      expect(yield* mound("validate")).toMatchObject({
+        code: 1,
+        stdout: `ledger.auth.tokens_file: ${file}: cannot be read (ENOENT)\n`
+      })
+      expect((yield* mound("token", "create", "--as", "ann")).code).toBe(0)
+      expect(yield* doctor).toMatchObject({ code: 0, level: "OK", text: `1 tokens in ${file}` })
+      expect((yield* mound("validate")).stderr).toBe("")
+      const made = readFileSync(file, "utf8")
+      const open = yield* both(made, 0o644)
+      expect(open.doctor).toMatchObject({
+        level: "WARN",
+        text: `${file} has mode 644: chmod 600 ${file}`
+      })
+      expect([open.validate.code, open.validate.stderr]).toEqual([0, expect.stringContaining("chmod 600")])
+      const secret = "token-of-ann-0123456789"
+      const clear = yield* both(JSON.stringify({ tokens: { [secret]: { agentId: "ann", class: "worker" } } }))
+      expect(clear.doctor).toMatchObject({
+        level: "WARN",
+        text: expect.stringContaining("1 tokens stand in")
+      })
+      const wrong = { agentId: "ann", class: "boss" }
+      const unfit = yield* both(JSON.stringify({ tokens: { [secret]: wrong, other: { agentId: "a b" } } }))
+      const problems = [
+        `ledger.auth.tokens_file: ${file}: entry 1 (ann) has no class: it must be worker or privileged`,
+        `ledger.auth.tokens_file: ${file}: entry 2 has no agentId of 1 to 128 of A-Za-z0-9._:@/- that is none of operator, hub, deadline, anonymous`
+      ]
+      expect(unfit.doctor).toMatchObject({
+        code: 1,
+        level: "FAIL",
+        text: problems.join("; "),
+        fix: expect.stringContaining("mound token create")
+      })
+      expect(unfit.validate).toMatchObject({ code: 1, stdout: `${problems.join("\n")}\n` })
+      expect(unfit.validate.stderr).toContain("2 errors\nfix: edit the file")
+      const broken = yield* both(`{"tokens": {\n  "${secret}": {"agentId": "ann",, "class": "worker"}\n}}\n`)
+      expect(broken.doctor.text).toBe(`ledger.auth.tokens_file: ${file}: is not valid JSON (line 2)`)
+      const torn = yield* both(made.slice(0, -4))
+      expect(torn.validate.stdout).toMatch(/is not valid JSON \(line \d+\)\n$/)
+      for (const { doctor, validate } of [clear, unfit, broken, torn]) {
+        expect(JSON.stringify([doctor, validate])).not.toContain(secret)
+      }
     })
   )
 

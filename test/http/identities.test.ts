@@ -167,6 +167,32 @@ describe("the old routes with tokens of agents", () => {
   )
 })
 
+describe("half of what agents may be held to", () => {
+  withPlace(
+    "is no budget of inflations: a number without a window, or none of them",
+    async ({ as }) => {
+      await as("ann", "/pheromones", { body: mark("a") })
+      for (let n = 0; n < 5; n++) expect((await as("ann", "/pheromones/a/inflate", post)).text).toBe("ok")
+    },
+    { "ledger.auth.inflate_max": "2" }
+  )
+
+  it.scopedLive("is no registry of kinds where nobody has a token", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const kinds = join(folder, "kinds.json")
+      writeFileSync(kinds, JSON.stringify({ kinds: { alarm: { publishableBy: ["privileged"] } } }))
+      const hub = yield* startedHub({ folder, settings: { "ledger.auth.kind_registry": kinds } })
+      yield* Effect.promise(async () => {
+        expect((await hub.publish("a", { kind: "never heard of", agentId: "me" })).text).toBe("ok")
+        expect(await hub.listed()).toMatchObject([{ kind: "never heard of", agentId: "me" }])
+        await hub.publish("b")
+        expect((await hub.listed())[1]).not.toHaveProperty("kind")
+      })
+    })
+  )
+})
+
 describe("the new routes with tokens of agents", () => {
   withPlace("let an agent act as itself alone", async ({ hub, as }) => {
     expect((await as("ann", "/claims", { body: { record: mark("a", { agentId: "bob" }) } })).status).toBe(201)
@@ -252,6 +278,35 @@ describe("the new routes with tokens of agents", () => {
     expect((await bysOf(hub, "a")).at(-1)).toEqual(["ClaimRevoked", "boss"])
   })
 
+  withPlace(
+    "record who asked for what the hub then does itself",
+    async ({ hub, as }) => {
+      await as("ann", "/claims", { body: { record: mark("faded", { baseIntensity: 0.001 }) } })
+      const { token } = (await as("ann", "/claims/faded/claim", { body: {} })).json
+      await as("ann", "/claims/faded/complete", { body: { token } })
+      const old = join(hub.folder, "old.jsonl")
+      writeFileSync(old, `${JSON.stringify({ type: "claim", id: "moved", token: "t" })}\n`)
+      writeFileSync(join(hub.folder, "mound.yaml"), "# another file\n")
+      const asked: ReadonlyArray<readonly [path: string, body: object, type: string]> = [
+        ["/ledger/sweep", {}, "PheromoneEvaporated"],
+        ["/ledger/import", { path: old }, "LedgerImported"],
+        ["/config/reload", {}, "ConfigReloaded"],
+        ["/projections/claims/rebuild", {}, "ProjectionRebuilt"],
+        ["/servers", { id: "s", url: "http://localhost:1", port: 1, pid: 1 }, "ServerRegistered"]
+      ]
+      const before = await hub.head()
+      const answers = []
+      for (const [path, body] of asked) answers.push([path, (await as("boss", path, { body })).status])
+      const events = (await hub.ask(`/journal?after=${before}&limit=1000`)).json
+        .events as ReadonlyArray<Fields>
+      expect([answers, asked.map(([, , type]) => events.find((event) => event.type === type)?.by)]).toEqual([
+        asked.map(([path]) => [path, 200]),
+        asked.map(() => "boss")
+      ])
+    },
+    { "streams.enabled": "true" }
+  )
+
   withPlace("hold an agent to the number of claims that is its own", async ({ as }) => {
     for (const id of ["a", "b"]) await as("bob", "/claims", { body: { record: mark(id) } })
     expect((await as("ann", "/claims/a/claim", { body: {} })).status).toBe(200)
@@ -318,6 +373,55 @@ describe("the tokens file of a running hub", () => {
     expect((await as("ann", "/claims/a/inflate", { body: {} })).status).toBe(200)
     expect(hub.parts.agentFiles?.isRejected()).toBe(false)
   })
+
+  withPlace(
+    "ends what goes on with a token that is taken back, and nothing else",
+    async ({ hub, file, as }) => {
+      const leave = new AbortController()
+      const follow = async (path: string, token: string | undefined) => {
+        const headers = { Accept: "text/event-stream", ...(token !== undefined && bearer(token)) }
+        const { status, body } = await fetch(`${hub.url}${path}`, { headers, signal: leave.signal })
+        expect([path, status]).toEqual([path, 200])
+        return (body as ReadableStream<Uint8Array>).getReader()
+      }
+      const untilEnd = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+        while (!(await reader.read()).done);
+      }
+      const paths = [
+        "/stream",
+        "/journal?after=0",
+        "/v1/stream/claim/a?offset=-1&live=sse",
+        "/stream/events?sessionId=claim/a&live=true"
+      ]
+      await as("ann", "/pheromones", { body: mark("a") })
+      const hers = await Promise.all(paths.map((path) => follow(path, tokens.ann)))
+      const others = await Promise.all(
+        [tokens.bob, "never-known-0123", undefined].map((t) => follow("/stream", t))
+      )
+      // A command is seen to have come when the hub's time of the newest one moves.
+      const { lastCommandAt } = hub.parts.system
+      const before = lastCommandAt()
+      while (Date.now() === before) await new Promise((resolve) => setImmediate(resolve))
+      const waiting = as("ann", "/claims/next", { body: { waitMs: 60_000, prefix: "b" } })
+      while (lastCommandAt() === before) await new Promise((resolve) => setImmediate(resolve))
+      const { [tokens.ann]: _, ...rest } = entries
+      writeFileSync(file, JSON.stringify({ tokens: rest }))
+      await Promise.all(hers.map(untilEnd))
+      expect(tag(await waiting)).toEqual([403, "NotAllowed", "token"])
+      expect((await as("bob", "/pheromones", { body: mark("b") })).status).toBe(201)
+      expect((await hub.ask("/claims/b")).json.state).toBe("open")
+      for (const reader of others) {
+        let text = ""
+        while (!text.includes('"id":"b"')) {
+          const { value, done } = await reader.read()
+          expect(done).toBe(false)
+          text += new TextDecoder().decode(value)
+        }
+      }
+      leave.abort()
+    },
+    { "streams.enabled": "true" }
+  )
 
   it.scopedLive("stops the start when it is wrong, and says nothing of a token", () =>
     Effect.gen(function* () {

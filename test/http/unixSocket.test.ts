@@ -34,6 +34,53 @@ describe("the socket", () => {
     })
   )
 
+  it.scopedLive(
+    "lends its owner the operator's rights where only agents have tokens, and no agent more than its own",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const file = join(folder, "tokens.json")
+        writeFileSync(
+          file,
+          JSON.stringify({ tokens: { "token-of-ann-0123456789": { agentId: "ann", class: "worker" } } })
+        )
+        const hub = yield* startedHub({ folder, settings: { "ledger.auth.tokens_file": file } })
+        const mark = (id: string) => JSON.stringify({ id, stanceTarget: "s", baseIntensity: 1, decayRate: 0 })
+        const post = (route: string, body: string, authorization?: string) =>
+          Effect.flatMap(
+            askAt(pathIn(folder), route, {
+              method: "POST",
+              body,
+              ...(authorization !== undefined && { headers: { authorization } })
+            }),
+            (answer) =>
+              Effect.map(
+                Effect.promise(() => answer.text()),
+                (text) => [answer.status, text] as const
+              )
+          )
+        expect(statSync(join(folder, ".mound/token")).mode & 0o777).toBe(0o600)
+        // At the port nobody is let in without a token, whoever it is.
+        expect((yield* Effect.promise(() => hub.publish("port"))).text).toBe("auth_error:401:missing_token")
+        expect(yield* post("/pheromones", mark("own"))).toEqual([201, "ok"])
+        expect((yield* post("/ledger/sweep", "{}"))[0]).toBe(200)
+        const ann = "Bearer token-of-ann-0123456789"
+        expect(yield* post("/pheromones", mark("hers"), ann)).toEqual([201, "ok"])
+        expect((yield* post("/ledger/sweep", "{}", ann))[0]).toBe(403)
+        expect(yield* post("/pheromones/own/claim", "", "Bearer wrong")).toEqual([
+          403,
+          "auth_error:403:unknown_token"
+        ])
+        expect((yield* post("/ledger/sweep", "{}", "Bearer wrong"))[0]).toBe(403)
+        expect((yield* post("/ledger/sweep", "{}", "Basic wrong"))[0]).toBe(401)
+        const rows = yield* Effect.promise(() => hub.listed())
+        expect(rows.map(({ id, agentId }) => [id, agentId])).toEqual([
+          ["own", undefined],
+          ["hers", "ann"]
+        ])
+      })
+  )
+
   it.scopedLive("carries bodies and streams both ways", () =>
     Effect.gen(function* () {
       const { folder } = yield* startedHub()

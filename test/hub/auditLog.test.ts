@@ -102,6 +102,76 @@ describe("the audit log", () => {
     })
   )
 
+  it.scopedLive("tells whose token was turned away and why, and never which token it was", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [log, tokens, kinds] = ["own.log", "tokens.json", "kinds.json"].map((name) => join(folder, name))
+      const [ann, eye, wrong] = ["token-of-ann-0123456789", "token-of-eye-0123456789", "token-of-nobody-01"]
+      const agents = {
+        [String(ann)]: { agentId: "ann", class: "worker" },
+        [String(eye)]: { agentId: "eye", class: "worker", scope: "read" }
+      }
+      const classes = { signal: { publishableBy: ["worker"] }, alarm: { publishableBy: ["privileged"] } }
+      writeFileSync(String(tokens), JSON.stringify({ tokens: agents }))
+      writeFileSync(String(kinds), JSON.stringify({ kinds: classes }))
+      const hub = yield* startedHub({
+        environment: {
+          SBP_LOG_FILE: String(log),
+          SBP_AUTH_TOKENS_FILE: String(tokens),
+          SBP_KIND_REGISTRY_FILE: String(kinds),
+          SBP_INFLATE_MAX_PER_WINDOW: "1",
+          SBP_INFLATE_WINDOW_SECONDS: "3600"
+        }
+      })
+      yield* Effect.promise(async () => {
+        const as = (token: string | undefined, path: string, body: unknown) =>
+          hub.ask(path, {
+            method: "POST",
+            body,
+            headers: token === undefined ? {} : { Authorization: `Bearer ${token}` }
+          })
+        const more = { stanceTarget: "s", baseIntensity: 1, decayRate: 0 }
+        await as(undefined, "/pheromones", { id: "a", ...more })
+        await as(wrong, "/pheromones/a/claim", "")
+        await as(eye, "/pheromones/a/inflate", "")
+        await as(ann, "/pheromones", { id: "b", ...more, kind: "alarm" })
+        await as(ann, "/pheromones", { id: "c", ...more, kind: "none" })
+        await as(ann, "/pheromones/nobody/inflate", "")
+        await as(ann, "/pheromones/d/inflate", "")
+        // The new routes' answers are others; what was refused is the same.
+        await as(ann, "/claims", { record: { id: "e", ...more, kind: "none" } })
+        await as(wrong, "/claims/next?why=here", {})
+        await as(ann, "/ledger/sweep", {})
+        await as(eye, "/claims/next", {})
+        await hub.end()
+      })
+      const text = readFileSync(String(log), "utf8")
+      const lines = linesOf(String(log)).filter(({ event }) => /auth_error|kind_un/.test(String(event)))
+      expect(lines.map(({ ts, ...fields }) => JSON.stringify(fields))).toEqual(
+        [
+          { event: "auth_error", route: "publish", reason: "missing_token", id: "a" },
+          { event: "auth_error", route: "claim", reason: "unknown_token", id: "a" },
+          { event: "auth_error", route: "inflate", reason: "read_only", id: "a" },
+          {
+            event: "auth_error",
+            route: "publish",
+            reason: "kind_privileged",
+            id: "b",
+            kind: "alarm",
+            class: "worker"
+          },
+          { event: "kind_unregistered", id: "c", kind: "none" },
+          { event: "auth_error", route: "inflate", reason: "inflate_budget", id: "d", agentId: "ann" },
+          { event: "kind_unregistered", id: "e", kind: "none" },
+          { event: "auth_error", route: "POST /claims/next", reason: "unknown_token" },
+          { event: "auth_error", route: "POST /ledger/sweep", reason: "not_operator" },
+          { event: "auth_error", route: "POST /claims/next", reason: "read_only" }
+        ].map((fields) => JSON.stringify(fields))
+      )
+      for (const token of [ann, eye, wrong]) expect(text).not.toContain(token)
+    })
+  )
+
   it.scopedLive("that cannot be written shows in health, and has every change once it can", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

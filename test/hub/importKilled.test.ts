@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
 import { hubProcess } from "../support/hubProcess.js"
+import { importKilledAt } from "../support/importKills.js"
 import { temporaryFolder } from "../support/stores.js"
 
 const ids = 6_000
@@ -68,7 +69,7 @@ describe("an import that is killed", () => {
 
         const troubled = yield* temporaryFolder
         const done: Array<number> = []
-        for (const atLeast of [1, 2_500, 5_000]) {
+        for (const atLeast of [1, 4_000]) {
           const hub = yield* boot(troubled)
           yield* Effect.promise(async () => {
             while (claimEvents(troubled) < atLeast) await new Promise((resolve) => setTimeout(resolve, 2))
@@ -80,6 +81,27 @@ describe("an import that is killed", () => {
         const last = yield* boot(troubled)
         yield* Effect.promise(() => last.url())
         expect(imported(troubled)).toEqual(expected)
+      }),
+    120_000
+  )
+
+  // A sample of all places; `npm run kill-import` walks them all.
+  it.scopedLive(
+    "before or after any of its commits comes to the very same",
+    () =>
+      Effect.gen(function* () {
+        const expected = yield* importKilledAt()
+        expect(expected.commits).toBeGreaterThan(3)
+        const places = [
+          { when: "before", commit: 1 },
+          { when: "after", commit: 1 },
+          { when: "after", commit: 3 }
+        ] as const
+        for (const place of places) {
+          const { imported, isKilled } = yield* importKilledAt(place)
+          expect([place, isKilled]).toEqual([place, true])
+          expect(imported).toEqual(expected.imported)
+        }
       }),
     120_000
   )

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { filesIn, moundIn } from "../support/binaries.js"
 import { startedHub, type TestHub } from "../support/hub.js"
-import { oldServer } from "../support/oldServer.js"
+import { compactOld, oldServer } from "../support/oldServer.js"
 import { temporaryFolder } from "../support/stores.js"
 
 const record = (id: string, more: object = {}) => ({
@@ -209,6 +209,56 @@ describe("an old ledger of lines", () => {
         expect(filesIn(folder)).toEqual(before)
       })
   )
+})
+
+describe("an old ledger that its own server has compacted", () => {
+  for (const [store, name] of [
+    ["JSONL", "ledger.jsonl"],
+    ["SQLITE", "ledger.db"]
+  ] as const) {
+    moving(`comes to what its server serves from it (${store})`, (hub, folder) =>
+      Effect.gen(function* () {
+        const path = join(folder, name)
+        const first = yield* oldServer(store, path)
+        yield* Effect.promise(async () => {
+          await first.publish("z", { zz: [1.5], "7": 1, payload: { b: "ü", a: null }, inflations: 2 })
+          await first.publish("a", { baseIntensity: 3 })
+          await first.publish("faded", { baseIntensity: 0.001 })
+          await first.publish("faint", { baseIntensity: 0.001 })
+          await first.publish("x y")
+          for (const id of ["a", "faded", "x%20y"]) await first.act(id, "claim")
+          await first.act("z", "inflate")
+          await first.act("a", "inflate")
+          await first.publish("a", { baseIntensity: 4 })
+          await first.kill()
+        })
+        expect(compactOld(path)).toEqual({ kept: 4, dropped: 1 })
+        const second = yield* oldServer(store, path)
+        const list = yield* Effect.promise(async () => {
+          const all = await second.list()
+          await second.kill()
+          return all
+        })
+        yield* Effect.promise(async () => {
+          const { json } = await importInto(hub, path)
+          // The compacted lines forget a claim whose encoded id is no record's; a database keeps it.
+          const decoded = store === "JSONL" ? 0 : 1
+          expect(json).toMatchObject({
+            pheromones: 4,
+            claims: 1 + decoded,
+            decoded,
+            skipped: [],
+            recovered: []
+          })
+          const byId = (rows: ReadonlyArray<{ readonly id?: unknown }>) =>
+            JSON.stringify(rows.toSorted((one, other) => String(one.id).localeCompare(String(other.id))))
+          expect(byId(await hub.listed())).toBe(byId(list))
+          const answers = await Promise.all(["z", "a", "faint", "x y"].map((id) => claim(hub, id)))
+          expect(answers).toEqual([200, 409, 200, decoded ? 409 : 200])
+        })
+      })
+    )
+  }
 })
 
 describe("an old ledger in SQLite", () => {

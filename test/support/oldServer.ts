@@ -1,8 +1,9 @@
 /** The old ledger's real server, as its authors published it, in a process of its own: it writes the files that are imported. */
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { rmSync } from "node:fs"
 import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { Effect, type Scope } from "effect"
 import { cleanEnvironment } from "./cleanEnvironment.js"
@@ -48,6 +49,12 @@ export const oldServer = (
         kill: () => kill(child)
       }
     }
+  )
+
+/** The old package's own compaction of a ledger that nobody serves, as its users run it. */
+export const compactOld = (path: string): { readonly kept: number; readonly dropped: number } =>
+  JSON.parse(
+    execFileSync(process.execPath, [join(dirname(entry), "bin/compact.mjs"), path], { encoding: "utf8" })
   )
 
 const start = async (store: string, path: string, variables: { readonly [name: string]: string }) => {

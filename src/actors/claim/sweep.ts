@@ -33,7 +33,7 @@ export const sweep = (
   system: ActorSystem["Type"],
   kind: ClaimKind,
   candidates: ReadonlyArray<Candidate>,
-  floor: number
+  { floor, by }: { readonly floor: number; readonly by: string }
 ): Effect.Effect<SweepResult, Refused<ClaimReason>> =>
   Effect.gen(function* () {
     let dropped = 0
@@ -45,7 +45,7 @@ export const sweep = (
             type: "EvaporatePheromone",
             sweep: { cause, floor, expectedVersion: version }
           } as const
-          return system.send(kind, id, command, { by: "hub" }).pipe(
+          return system.send(kind, id, command, { by }).pipe(
             Effect.map(({ events }) => events.length),
             Effect.catchIf(
               ({ reason }) => overtaken.has(reason._tag),

@@ -88,7 +88,7 @@ describe("a sweep", () => {
       const { system, kind } = claims
       yield* prepare(claims)
       const found = yield* candidates(60_000)
-      expect(yield* sweep(system, kind, found, floor)).toEqual({ kept: 4, dropped: 2 })
+      expect(yield* sweep(system, kind, found, { floor, by: "hub" })).toEqual({ kept: 4, dropped: 2 })
       const events = (yield* recorded).filter(({ type }) => type === "PheromoneEvaporated")
       expect(events.map(({ stream, by, data }) => ({ stream, by, ...data }))).toEqual(
         ["forever", "done"].map((id) => ({
@@ -112,7 +112,7 @@ describe("a sweep", () => {
       yield* publish("done", { baseIntensity: 7 })
       yield* send("forever", { type: "EvaporatePheromone" })
       const before = yield* trace
-      expect(yield* sweep(system, kind, found, floor)).toEqual({ kept: 5, dropped: 0 })
+      expect(yield* sweep(system, kind, found, { floor, by: "hub" })).toEqual({ kept: 5, dropped: 0 })
       expect(yield* trace).toEqual(before)
     })
   )
@@ -128,7 +128,7 @@ describe("a sweep", () => {
         Effect.gen(function* () {
           const claims = yield* bootClaims()
           yield* prepare(claims)
-          yield* sweep(claims.system, claims.kind, yield* candidates(60_000), floor)
+          yield* sweep(claims.system, claims.kind, yield* candidates(60_000), { floor, by: "hub" })
           expect(yield* refusals(claims)).toEqual(["AlreadyDone", "AlreadyDone"])
           const granted = (yield* recorded).find(
             ({ stream, type }) => stream === "claim/forever" && type === "ClaimGranted"
@@ -162,7 +162,9 @@ describe("a sweep", () => {
         { concurrency: "unbounded", discard: true }
       )
       yield* TestClock.adjust(60_000)
-      const sweeping = yield* Effect.fork(sweep(system, kind, yield* candidates(60_000), floor))
+      const sweeping = yield* Effect.fork(
+        sweep(system, kind, yield* candidates(60_000), { floor, by: "hub" })
+      )
       let most = 0
       while (Option.isNone(yield* Fiber.poll(sweeping))) {
         most = Math.max(most, system.waiting())
