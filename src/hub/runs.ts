@@ -95,16 +95,22 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
     const changed = yield* Queue.unbounded<Change>()
     const outbox = outboxOf(stateDir)
 
-    const workflowOf = (runId: string) =>
-      Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
+    const workflowOf = (runId: string) => {
+      const watched = index.watched(runId)
+      if (watched) return Effect.succeed(watched.workflow)
+      return Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
+    }
     const reflexes = [admission(options), slots(options, workflowOf), roleOffers(offerWorld(options))]
     /** What was written down and is recorded, or belongs to a run that is over, is not needed any more. */
-    const clearUp = Effect.flatMap(Queue.take(changed), ({ before, after }) => {
+    const clearUp = Effect.gen(function* () {
+      const { before, after } = yield* Queue.take(changed)
       const { context, name } = after as RunState
       const { rounds, attempt } = (before as RunState).context
       const runId = idOf(after.stream)
-      if (!isOver(name)) return removeAnswer(outbox, runId, rounds + 1, attempt)
-      return Effect.zipRight(pool.forget(context.workflow, runId), removeAnswers(outbox, runId))
+      if (context.rounds > rounds) yield* removeAnswer(outbox, runId, rounds + 1, attempt)
+      if (!isOver(name)) return
+      yield* pool.forget(context.workflow, runId)
+      yield* removeAnswers(outbox, runId)
     })
     const clearUpForEver = Effect.forever(Effect.catchAllDefect(clearUp, () => Effect.void))
 
@@ -145,7 +151,7 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
   })
 
 /** What the reflex between offered roles and the ledger looks up. */
-const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions): OfferWorld => ({
+const offerWorld = ({ index, runKind, claimKind, projector, blobs, now }: RunsOptions): OfferWorld => ({
   runKind,
   claimKind,
   runOf: (runId) =>
@@ -154,6 +160,7 @@ const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions):
       dryRun: run?.dry_run === 1
     })),
   offersOf: (runId) => {
+    if (index.watched(runId)?.hasOffered === false) return Effect.succeed([])
     const filter = { prefix: `role:${runId}:`, limit: maxOffers, after: 0 }
     return Effect.map(listClaims(projector.read, filter, now()), (claims) =>
       claims.filter(({ record }) => record !== null).map(({ id }) => id)

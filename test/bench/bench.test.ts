@@ -22,7 +22,10 @@ describe("the bench", () => {
         "replays",
         "recovery",
         "memory",
-        "fan-out"
+        "fan-out",
+        "runs",
+        "reactions",
+        "resumption"
       ])
       for (const { scenario, what, value, beside, ratio, target, reached } of results) {
         expect(table).toContain(what)
