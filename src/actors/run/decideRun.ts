@@ -135,7 +135,7 @@ const whileCurrent = (
 ): Decided =>
   states.includes(state.name) && state.context.token === token ? decide() : staleToken(state, token)
 
-const staleToken = ({ name, context }: RunState, given: Offset): Decided =>
+const staleToken = ({ name, context }: Pick<RunState, "name" | "context">, given: Offset): Decided =>
   refuse({ _tag: "StaleToken", given, current: context.token, state: name })
 
 /** A worker's report bears its token; whoever played an offered role names the offer by its round and attempt. */
@@ -264,6 +264,10 @@ const recordOutput = (
   world: RunWorld
 ): Decided => {
   const { round, attempt, content, next } = command
+  // A turn that is one peer's is answered by nobody else, however quick.
+  if (context.pending?.executor.kind === "peer" && context.peer === null) {
+    return staleToken({ name, context }, 0 as Offset)
+  }
   if (context.bytes + bytesOf(content) > maxRunBytes) {
     const error = { message: `all contents of a run together may have ${maxRunBytes} bytes` }
     return accept(
