@@ -31,6 +31,15 @@ export interface Sizes {
   /** Claims of the long journal that are held, and as many again that are open. */
   readonly unfinished: number
   readonly liveActors: number
+  /** Runs of a workflow in a round. */
+  readonly runs: number
+  /** Signals in a round, each of which starts a run. */
+  readonly signals: number
+  /** Senses that compute every second, and for how many seconds. */
+  readonly ticking: { readonly senses: number; readonly seconds: number }
+  /** Runs that are at work when their hub is killed, and runs that wait in a queue. */
+  readonly openRuns: number
+  readonly queuedRuns: number
   readonly followers: number
   /** Events that every follower gets in a round. */
   readonly followed: number
@@ -46,6 +55,11 @@ export const fullSizes: Sizes = {
   journalEvents: 1_000_000,
   unfinished: 10_000,
   liveActors: 10_000,
+  runs: 1_000,
+  signals: 50,
+  ticking: { senses: 200, seconds: 10 },
+  openRuns: 1_000,
+  queuedRuns: 10_000,
   followers: 100,
   followed: 4_000,
   imported: 200_000
@@ -59,6 +73,11 @@ export const quickSizes: Sizes = {
   journalEvents: 2_000,
   unfinished: 20,
   liveActors: 100,
+  runs: 16,
+  signals: 3,
+  ticking: { senses: 4, seconds: 1 },
+  openRuns: 20,
+  queuedRuns: 50,
   followers: 10,
   followed: 64,
   imported: 500

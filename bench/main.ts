@@ -13,9 +13,12 @@ import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
 import { memory } from "./memory.js"
+import { reactions } from "./reactions.js"
 import { recovery } from "./recovery.js"
 import { replays } from "./replays.js"
 import { type Result, toJson, toTable } from "./report.js"
+import { resumption } from "./resumption.js"
+import { runs } from "./runs.js"
 import { fullSizes, quickSizes, type Scenario } from "./Scenario.js"
 import { sends } from "./sends.js"
 
@@ -27,14 +30,17 @@ const scenarios: ReadonlyArray<Scenario> = [
   recovery,
   memory,
   imports,
-  fanOut
+  fanOut,
+  runs,
+  reactions,
+  resumption
 ]
 
 const usage = [
   "usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]",
   "",
   "  --only NAME   measure this alone; may be given several times:",
-  ...scenarios.map(({ name, about }) => `                  ${name.padEnd(9)} ${about}`),
+  ...scenarios.map(({ name, about }) => `                  ${name.padEnd(10)} ${about}`),
   "  --quick       small sizes, only to see that everything runs",
   "  --json FILE   write the results as JSON too",
   "",

@@ -2,10 +2,11 @@
 import { Effect } from "effect"
 import { most } from "./Figure.js"
 import { startHelper } from "./Helper.js"
-import type { MemoryJob, MemoryTaken } from "./memoryHelper.js"
+import type { MemoryJob } from "./memoryHelper.js"
 import { alternate, median } from "./rounds.js"
 import type { Scenario } from "./Scenario.js"
 import { temporaryFolder } from "./temporaryFolder.js"
+import type { Weight } from "./weigh.js"
 
 export const memory: Scenario = {
   name: "memory",
@@ -14,7 +15,7 @@ export const memory: Scenario = {
     Effect.gen(function* () {
       const measure = Effect.scoped(
         Effect.gen(function* () {
-          const helper = yield* startHelper<MemoryJob, MemoryTaken>("./memoryHelper.js", ["--expose-gc"])
+          const helper = yield* startHelper<MemoryJob, Weight>("./memoryHelper.js", ["--expose-gc"])
           return yield* helper({ workspace: yield* temporaryFolder, actors: liveActors })
         })
       )

@@ -3,19 +3,14 @@ import { Effect } from "effect"
 import { serveJobs } from "./Helper.js"
 import { startHubHere } from "./hubHere.js"
 import { mark } from "./mark.js"
+import { growth, type Weight, weigh } from "./weigh.js"
 
 export interface MemoryJob {
   readonly workspace: string
   readonly actors: number
 }
 
-/** How much more there was with the actors than without, bytes. */
-export interface MemoryTaken {
-  readonly heapBytes: number
-  readonly residentBytes: number
-}
-
-serveJobs<MemoryJob, MemoryTaken>(({ workspace, actors }) =>
+serveJobs<MemoryJob, Weight>(({ workspace, actors }) =>
   Effect.gen(function* () {
     const { system, claimKind } = yield* startHubHere(workspace)
     const claim = (id: string) =>
@@ -38,17 +33,6 @@ serveJobs<MemoryJob, MemoryTaken>(({ workspace, actors }) =>
     if (system.live() - liveBefore !== actors)
       return yield* Effect.dieMessage("not all of the actors are live")
     const after = weigh()
-    return {
-      heapBytes: after.heapBytes - before.heapBytes,
-      residentBytes: after.residentBytes - before.residentBytes
-    }
+    return growth(before, after)
   }).pipe(Effect.scoped, Effect.runPromise)
 )
-
-const weigh = (): MemoryTaken => {
-  // Twice: the first collection frees what finalizers hold, the second what they let go.
-  globalThis.gc?.()
-  globalThis.gc?.()
-  const { heapUsed, external, rss } = process.memoryUsage()
-  return { heapBytes: heapUsed + external, residentBytes: rss }
-}

@@ -28,6 +28,8 @@ export interface SendOptions {
   readonly by: string
   /** The sender's own id for this command: repeating it is harmless. Fresh when left out. */
   readonly commandId?: string | undefined
+  /** The sender knows that nobody has sent this id before: the journal is not searched for it. */
+  readonly isFirst?: boolean
   /** How long to wait for a command that may succeed later, ms. */
   readonly waitMs?: number | undefined
   /** The event that the command follows from, when one does. */
@@ -269,7 +271,7 @@ const make = (options: ActorSystemOptions) =>
     yield* Effect.forkScoped(Effect.tapErrorCause(sequencer.run, fatal))
 
     return ActorSystem.of({
-      send: (kind, id, command, { by, commandId, because, waitMs = 0 }) => {
+      send: (kind, id, command, { by, commandId, isFirst = false, because, waitMs = 0 }) => {
         // What the hub has to say of itself does not wait behind its callers.
         const lane = kind === options.unheld ? "hub" : "caller"
         if (lane === "caller") lastCommandAt = clock.now()
@@ -278,6 +280,7 @@ const make = (options: ActorSystemOptions) =>
           lane,
           by,
           commandId,
+          isFirst,
           waitUntil: clock.now() + waitMs,
           ...(causation !== undefined && { causation }),
           ...(correlation !== undefined && correlation !== null && { correlation })

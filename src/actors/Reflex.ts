@@ -56,6 +56,8 @@ export const runReflex = (
 ): Effect.Effect<void, JournalUnavailable> =>
   Effect.gen(function* () {
     const head = yield* journal.head
+    // What comes after this nobody has answered yet.
+    const answeredUpTo = head.offset
     // A journal that was restored may end before the cursor.
     let done = Math.min(cursor.read(), head.offset) as Offset
     let saved = { offset: done, at: Number.NEGATIVE_INFINITY }
@@ -72,7 +74,8 @@ export const runReflex = (
     const answer = ({ event, ruled }: Ruled) =>
       Effect.gen(function* () {
         const commands = Effect.isEffect(ruled) ? yield* ruled : ruled
-        yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command), {
+        const isFirst = event.offset > answeredUpTo
+        yield* Effect.forEach(commands, (command) => deliver(system, reflex.name, event, command, isFirst), {
           concurrency: "unbounded",
           discard: true
         })
@@ -85,11 +88,13 @@ export const runReflex = (
           .map((event): Ruled => ({ event, ruled: reflex.rule(event) }))
           .filter(({ ruled }) => Effect.isEffect(ruled) || ruled.length > 0)
         // What follows from one actor's events follows in their order; those of several share their commits.
-        const byActor = Object.values(Arr.groupBy(answered, ({ event }) => event.stream))
-        yield* Effect.forEach(byActor, (events) => Effect.forEach(events, answer, { discard: true }), {
-          concurrency: "unbounded",
-          discard: true
-        })
+        if (answered.length > 0) {
+          const byActor = Object.values(Arr.groupBy(answered, ({ event }) => event.stream))
+          yield* Effect.forEach(byActor, (events) => Effect.forEach(events, answer, { discard: true }), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        }
         done = page.at(-1)?.offset ?? done
         isWorthSaving ||= answered.length > 0 || done - saved.offset >= passedOver
         if (isWorthSaving) yield* saveIfDue
@@ -101,23 +106,19 @@ const deliver = (
   system: ActorSystem["Type"],
   reflex: string,
   event: RecordedEvent,
-  { kind, id, command, target, onRefused }: ReflexCommand
+  { kind, id, command, target, onRefused }: ReflexCommand,
+  isFirst: boolean
 ): Effect.Effect<void> => {
   const commandId = `${reflex}:${event.offset}:${target}`
-  return system.send(kind, id, command, { by: `reflex:${reflex}`, commandId, because: event }).pipe(
+  return system.send(kind, id, command, { by: `reflex:${reflex}`, commandId, isFirst, because: event }).pipe(
     Effect.asVoid,
     Effect.catchAll((refused) => {
       if (passes(refused)) {
-        const again = deliver(system, reflex, event, {
-          kind,
-          id,
-          command,
-          target,
-          ...(onRefused && { onRefused })
-        })
+        const same = { kind, id, command, target, ...(onRefused && { onRefused }) }
+        const again = deliver(system, reflex, event, same, false)
         return Effect.delay(again, againMs)
       }
-      return onRefused ? deliver(system, reflex, event, onRefused(refused.reason)) : Effect.void
+      return onRefused ? deliver(system, reflex, event, onRefused(refused.reason), isFirst) : Effect.void
     })
   )
 }

@@ -7,6 +7,7 @@ import type { Envelope } from "./CommandQueue.js"
 export type Origin = Pick<Envelope, "lane" | "by"> &
   Partial<Pick<Envelope, "causation" | "correlation" | "deadline" | "waitUntil">> & {
     readonly commandId?: string | undefined
+    readonly isFirst?: boolean
   }
 
 /** Makes envelopes with fresh command ids: `prefix` is new at every start, so none comes twice. */
@@ -16,7 +17,7 @@ export const makeSealer = (prefix: string, now: () => number) => {
     kind: ActorKind,
     id: string | undefined,
     command: CommandShape,
-    { commandId: chosen, deadline, ...origin }: Origin,
+    { commandId: chosen, isFirst = false, deadline, ...origin }: Origin,
     answer: Envelope["answer"]
   ): Envelope => {
     sequence += 1
@@ -27,7 +28,7 @@ export const makeSealer = (prefix: string, now: () => number) => {
       stream: id === undefined ? undefined : makeStreamId(kind.name, id),
       command,
       commandId,
-      repeatable: chosen !== undefined,
+      repeatable: chosen !== undefined && !isFirst,
       causation: null,
       correlation: commandId,
       waitUntil: 0,

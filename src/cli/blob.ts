@@ -3,6 +3,7 @@ import { readFileSync, writeSync } from "node:fs"
 import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
 import { asking } from "./ask.js"
+import { gc, verify } from "./blobKeeping.js"
 import { print } from "./output.js"
 import { request } from "./request.js"
 
@@ -28,5 +29,5 @@ const get = Command.make("get", { sha256: Args.text({ name: "SHA256" }), ...aski
 
 export const blob = Command.make("blob").pipe(
   Command.withDescription("bytes kept under their digest"),
-  Command.withSubcommands([put, get])
+  Command.withSubcommands([put, get, verify, gc])
 )

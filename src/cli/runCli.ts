@@ -27,6 +27,7 @@ const groups = {
   workflow: () => import("./workflow.js").then(({ workflow }) => workflow),
   server: () => import("./server.js").then(({ server }) => server),
   stream: () => import("./stream.js").then(({ stream }) => stream),
+  store: () => import("./store.js").then(({ store }) => store),
   blob: () => import("./blob.js").then(({ blob }) => blob),
   journal: () => import("./journal.js").then(({ journal }) => journal)
 }

@@ -127,7 +127,12 @@ const make = Effect.gen(function* () {
         return recent ? Effect.succeed(recent) : EventRows.readAfter(store, after, limit)
       }),
     tailOf: (stream) => EventRows.tailOf(store, stream),
-    readStreams: (tails, limit) => EventRows.readStreams(store, tails, limit),
+    readStreams: (tails, limit) =>
+      Effect.suspend(() => {
+        const [first, ...others] = tails
+        const recent = first && others.length === 0 && tail.readStream(first.stream, first.after)
+        return recent ? Effect.succeed(recent.slice(0, limit)) : EventRows.readStreams(store, tails, limit)
+      }),
     byCommands: (commandIds) => Effect.zipRight(settledHead, EventRows.byCommands(store, commandIds)),
     agendas: EventRows.agendas(store),
     awaitBeyond: (after) => tail.awaitBeyond(after)

@@ -3,7 +3,7 @@
  * keep up read from here, so a hundred of them cost the store nothing.
  */
 import { Effect } from "effect"
-import type { Offset, RecordedEvent } from "./Event.js"
+import type { Offset, RecordedEvent, StreamId, Version } from "./Event.js"
 
 const maxEvents = 1_024
 const maxBytes = 8 * 1024 * 1024
@@ -47,6 +47,22 @@ export class Tail {
     if (!first || first.offset > after + 1) return undefined
     const from = after + 1 - first.offset
     return this.#events.slice(from, from + limit)
+  }
+
+  /**
+   * A stream's events after a version, or undefined when they cannot be told from here: some of them are older than the tail, or there
+   * are none.
+   */
+  readStream(stream: StreamId, after: Version): ReadonlyArray<RecordedEvent> | undefined {
+    const found: Array<RecordedEvent> = []
+    for (let index = this.#events.length - 1; index >= 0; index--) {
+      const event = this.#events[index] as RecordedEvent
+      if (event.stream !== stream) continue
+      if (event.version <= after) return undefined
+      found.push(event)
+      if (event.version === after + 1) return found.reverse()
+    }
+    return undefined
   }
 
   awaitBeyond(after: Offset): Effect.Effect<void> {

@@ -18,6 +18,7 @@ import type { PeerWorld } from "../runtimes/PeerWorld.js"
 import { makePresenceInvocations } from "../runtimes/presenceInvocations.js"
 import { Sessions } from "../runtimes/Sessions.js"
 import type { HubParts } from "./HubParts.js"
+import { answerRole } from "./roleAnswers.js"
 
 export interface PeerParts {
   readonly peerKind: PeerKind
@@ -90,10 +91,12 @@ const makeWorld = (
       )
     ),
   send: (from, { mound: _, ...letter }) =>
-    Effect.match(hub().postman.send(from, letter), {
-      onFailure: ({ reason }): string | undefined => reason._tag,
-      onSuccess: () => undefined
-    }),
+    letter.to === "hub"
+      ? answerRole(hub(), from, letter)
+      : Effect.match(hub().postman.send(from, letter), {
+          onFailure: ({ reason }): string | undefined => reason._tag,
+          onSuccess: () => undefined
+        }),
   mayBoot: () =>
     hub().hub().name === "ready" &&
     hub().presenceKind.index.count("waking.booting") < settings["peers.max_booting"],

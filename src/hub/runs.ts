@@ -1,11 +1,15 @@
 /** Workflows and runs in a hub: their kinds, what runs in their states, the reflexes between them, and how a boot takes them up. */
 import { Effect, Queue, type Scope } from "effect"
+import type { ActorKind } from "../actors/ActorKind.js"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { Outcome } from "../actors/CommandQueue.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
+import type { PeerIndex } from "../actors/peer/PeerIndex.js"
+import type { PresenceKind } from "../actors/presence/presenceKind.js"
 import type { Refused } from "../actors/Refused.js"
 import { RunIndex, type RunState } from "../actors/run/RunIndex.js"
-import { type OfferWorld, roleOffers } from "../actors/run/roleOffers.js"
+import { type OfferPayload, type OfferWorld, roleOffers } from "../actors/run/roleOffers.js"
+import { type OfferedMark, type PeerTurns, rolePeers } from "../actors/run/rolePeers.js"
 import { makeRunKind, type RunKind } from "../actors/run/runKind.js"
 import { isOver, type RunStateName } from "../actors/run/runMachine.js"
 import { admission, slots } from "../actors/run/runReflexes.js"
@@ -19,8 +23,8 @@ import type { WorkspaceConfig } from "../config/WorkspaceConfig.js"
 import type { Blobs } from "../events/Blobs.js"
 import { idOf } from "../events/Event.js"
 import { type Journal, JournalUnavailable } from "../events/Journal.js"
-import { listClaims } from "../projections/claimQueries.js"
-import type { Projector } from "../projections/Projector.js"
+import { findClaim, listClaims } from "../projections/claimQueries.js"
+import type { Projector, ReadRows } from "../projections/Projector.js"
 import { findRun, listWorkflows, openRuns } from "../projections/runQueries.js"
 import { outboxOf, removeAnswer, removeAnswers, runsWithAnswers } from "../runtimes/outbox.js"
 import { toOutput } from "../runtimes/recordable.js"
@@ -33,6 +37,7 @@ import {
   type WorkflowLimits,
   type WorkflowRuntime
 } from "../runtimes/workflowInvocations.js"
+import { resolveRecipient } from "./Postman.js"
 import { serveReflexes } from "./serveReflexes.js"
 
 export interface RunKinds {
@@ -61,6 +66,8 @@ export interface RunsOptions extends RunKinds {
   readonly projector: Projector["Type"]
   readonly workers: Workers
   readonly claimKind: ClaimKind
+  readonly presenceKind: PresenceKind
+  readonly peers: PeerIndex
   readonly blobs: Blobs
   readonly settings: Settings
   readonly config: () => WorkspaceConfig
@@ -95,16 +102,27 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
     const changed = yield* Queue.unbounded<Change>()
     const outbox = outboxOf(stateDir)
 
-    const workflowOf = (runId: string) =>
-      Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
-    const reflexes = [admission(options), slots(options, workflowOf), roleOffers(offerWorld(options))]
+    const workflowOf = (runId: string) => {
+      const watched = index.watched(runId)
+      if (watched) return Effect.succeed(watched.workflow)
+      return Effect.map(findRun(projector.read, runId), (run) => run?.workflow ?? "")
+    }
+    const reflexes = [
+      admission(options),
+      slots(options, workflowOf),
+      roleOffers(offerWorld(options)),
+      rolePeers(peerTurns(options))
+    ]
     /** What was written down and is recorded, or belongs to a run that is over, is not needed any more. */
-    const clearUp = Effect.flatMap(Queue.take(changed), ({ before, after }) => {
+    const clearUp = Effect.gen(function* () {
+      const { before, after } = yield* Queue.take(changed)
       const { context, name } = after as RunState
       const { rounds, attempt } = (before as RunState).context
       const runId = idOf(after.stream)
-      if (!isOver(name)) return removeAnswer(outbox, runId, rounds + 1, attempt)
-      return Effect.zipRight(pool.forget(context.workflow, runId), removeAnswers(outbox, runId))
+      if (context.rounds > rounds) yield* removeAnswer(outbox, runId, rounds + 1, attempt)
+      if (!isOver(name)) return
+      yield* pool.forget(context.workflow, runId)
+      yield* removeAnswers(outbox, runId)
     })
     const clearUpForEver = Effect.forever(Effect.catchAllDefect(clearUp, () => Effect.void))
 
@@ -145,15 +163,18 @@ export const makeRuns = (options: RunsOptions): Effect.Effect<Runs> =>
   })
 
 /** What the reflex between offered roles and the ledger looks up. */
-const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions): OfferWorld => ({
+const offerWorld = ({ index, runKind, claimKind, projector, blobs, now }: RunsOptions): OfferWorld => ({
   runKind,
   claimKind,
   runOf: (runId) =>
     Effect.map(findRun(projector.read, runId), (run) => ({
       workflow: run?.workflow ?? "",
+      role: run?.role ?? "",
       dryRun: run?.dry_run === 1
     })),
+  peerOf: (claim) => Effect.map(markOf(projector.read, claim), (mark) => mark?.payload.peer),
   offersOf: (runId) => {
+    if (index.watched(runId)?.hasOffered === false) return Effect.succeed([])
     const filter = { prefix: `role:${runId}:`, limit: maxOffers, after: 0 }
     return Effect.map(listClaims(projector.read, filter, now()), (claims) =>
       claims.filter(({ record }) => record !== null).map(({ id }) => id)
@@ -165,6 +186,21 @@ const offerWorld = ({ runKind, claimKind, projector, blobs, now }: RunsOptions):
       ({ problem }) => new JournalUnavailable({ reason: "io", detail: problem })
     )
 })
+
+/** How peers that play roles are reached. */
+const peerTurns = ({ runKind, presenceKind, peers, projector }: RunsOptions): PeerTurns => ({
+  runKind,
+  presenceKind: presenceKind as ActorKind,
+  markOf: (claim) => markOf(projector.read, claim),
+  identityOf: (peer, runtime) => (peers.get(peer) ? resolveRecipient(peers, peer, runtime) : undefined)
+})
+
+const markOf = (read: ReadRows, claim: string) =>
+  Effect.map(findClaim(read, claim), (row): OfferedMark | undefined => {
+    if (!row?.record) return undefined
+    const { payload } = JSON.parse(row.record) as { readonly payload: OfferPayload }
+    return { payload, grants: row.attempts ?? 0 }
+  })
 
 /** A run has at most 1,000 rounds, and an offer each at most. */
 const maxOffers = 1_000

@@ -246,6 +246,8 @@ export const startHub = (
       ...services,
       ...runKinds,
       claimKind,
+      presenceKind: peers.presenceKind,
+      peers: peers.peerKind.index,
       blobs,
       workers,
       settings,

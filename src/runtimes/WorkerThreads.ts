@@ -59,6 +59,12 @@ export class WorkerThreads {
   }
 }
 
+/** The thread with one more step, which is as good as recorded. */
+export const extend = ({ start, steps }: Thread, step: StepFrame): Thread => ({
+  start,
+  steps: Object.freeze([...steps, freeze(step)])
+})
+
 const frameOf = (runId: string, { prompt, maxRounds, dryRun, evidence, at }: Start): StartFrame =>
   freeze({
     role: START,

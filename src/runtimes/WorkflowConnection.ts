@@ -20,6 +20,15 @@ export interface Called {
 interface Call extends Called {
   readonly begun: Deferred.Deferred<void, CallLost>
   readonly answer: Deferred.Deferred<CallAnswer, CallLost>
+  /** What the moderator says after a role has been played. */
+  readonly next: Deferred.Deferred<CallAnswer, CallLost>
+}
+
+/** A role's answer, and the moderator's after it. */
+export interface Played {
+  readonly answer: CallAnswer
+  /** Fails with `undefined` when the moderator thinks for longer than so many ms. Only after a role has been played. */
+  readonly next: (timeoutMs: number) => Effect.Effect<CallAnswer, CallLost | undefined>
 }
 
 /** How far a worker knows a run. */
@@ -54,21 +63,22 @@ export class WorkflowConnection {
       const { token } = called
       const call = yield* this.#begin(called, (thread) => ({ type: "Choose", token, thread }))
       yield* Deferred.await(call.begun)
-      const answer = Effect.timeoutOption(Deferred.await(call.answer), timeoutMs)
-      return yield* Effect.flatMap(answer, (some) =>
-        some._tag === "Some" ? Effect.succeed(some.value) : Effect.fail(undefined)
-      )
+      return yield* within(call.answer, timeoutMs)
     })
   }
 
   play(
     called: Called,
     part: { readonly role: string; readonly round: number; readonly attempt: number }
-  ): Effect.Effect<CallAnswer, CallLost> {
+  ): Effect.Effect<Played, CallLost> {
     const { token } = called
     return Effect.flatMap(
       this.#begin(called, (thread) => ({ type: "Play", token, thread, ...part })),
-      ({ answer }) => Deferred.await(answer)
+      ({ answer, next }) =>
+        Effect.map(Deferred.await(answer), (played) => ({
+          answer: played,
+          next: (timeoutMs) => within(next, timeoutMs)
+        }))
     )
   }
 
@@ -77,7 +87,7 @@ export class WorkflowConnection {
     const call = [...this.#calls.values()].find((each) => each.runId === runId)
     if (!call) return Effect.succeed(true)
     return Effect.ignore(this.worker.send({ type: "Abort", token: call.token })).pipe(
-      Effect.zipRight(Effect.timeoutOption(Effect.exit(Deferred.await(call.answer)), timeoutMs)),
+      Effect.zipRight(Effect.timeoutOption(Effect.exit(over(call)), timeoutMs)),
       Effect.map(({ _tag }) => _tag === "Some")
     )
   }
@@ -99,8 +109,11 @@ export class WorkflowConnection {
     const call = this.#calls.get(message.token)
     if (!call) return Effect.void
     if (message.type === "Choosing") return Effect.asVoid(Deferred.succeed(call.begun, undefined))
+    if (message.type === "Played") return Effect.asVoid(Deferred.succeed(call.answer, message))
     this.#calls.delete(message.token)
-    return Effect.asVoid(Deferred.succeed(call.answer, message))
+    return Effect.flatMap(Deferred.succeed(call.answer, message), (isFirst) =>
+      isFirst ? Effect.void : Effect.asVoid(Deferred.succeed(call.next, message))
+    )
   }
 
   /** Every call that is not answered is lost, and so is every later one. */
@@ -112,7 +125,8 @@ export class WorkflowConnection {
       const lost = new CallLost({ how: this.#isOver })
       return Effect.forEach(
         calls,
-        ({ begun, answer }) => Effect.zipRight(Deferred.fail(begun, lost), Deferred.fail(answer, lost)),
+        ({ begun, answer, next }) =>
+          Effect.forEach([begun, answer, next], (each) => Deferred.fail(each as typeof next, lost)),
         { discard: true }
       )
     })
@@ -126,7 +140,8 @@ export class WorkflowConnection {
       if (this.#isOver) return yield* new CallLost({ how: this.#isOver })
       const begun = yield* Deferred.make<void, CallLost>()
       const answer = yield* Deferred.make<CallAnswer, CallLost>()
-      const call: Call = { ...called, begun, answer }
+      const next = yield* Deferred.make<CallAnswer, CallLost>()
+      const call: Call = { ...called, begun, answer, next }
       this.#calls.set(token, call)
       this.#known.set(runId, after)
       // A worker that is gone is told by whoever reads from it: the call is lost there, with all others.
@@ -135,6 +150,23 @@ export class WorkflowConnection {
     })
   }
 }
+
+/** Completes when nothing of a call goes on in the worker. */
+const over = ({ answer, next }: Call): Effect.Effect<CallAnswer, CallLost> =>
+  Effect.flatMap(Deferred.await(answer), (first) =>
+    first.type === "Played" ? Deferred.await(next) : Effect.succeed(first)
+  )
+
+/** A timer only where there is something to wait for: mostly the answer is there already. */
+const within = (
+  answer: Deferred.Deferred<CallAnswer, CallLost>,
+  timeoutMs: number
+): Effect.Effect<CallAnswer, CallLost | undefined> =>
+  Effect.flatMap(Deferred.isDone(answer), (isDone) =>
+    isDone
+      ? Deferred.await(answer)
+      : Effect.timeoutFail(Deferred.await(answer), { duration: timeoutMs, onTimeout: () => undefined })
+  )
 
 const readAgain = Schedule.spaced(1_000)
 

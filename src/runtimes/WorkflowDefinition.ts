@@ -1,5 +1,6 @@
 /** A workflow as its module defines it, checked once when it is loaded (contracts: senses and workflows 2.2). */
-import { Data } from "effect"
+import { Data, Schema } from "effect"
+import { Personality, RuntimeName } from "../actors/peer/Identity.js"
 import type { Role } from "../actors/run/RunCommand.js"
 import { exported } from "./userModules.js"
 import { END } from "./workspaceModule.js"
@@ -30,12 +31,14 @@ const units: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000,
 type Fields = { readonly [name: string]: unknown }
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null
 
-/** The default export, or the named one `workflow`. Throws what is wrong with it. */
+/** The default export, or the named one `workflow`; in CommonJS what is exported as a whole. Throws what is wrong with it. */
 export const readDefinition = (module: Fields, path: string): WorkflowDefinition => {
   const wrong = (problem: string) => new DefinitionInvalid({ problem: `${path}: ${problem}` })
   const named = exported(module, "workflow")
   const defaulted = exported(module, "default")
-  const definition = [named, defaulted, module.default].find((each) => isObject(each) && "roles" in each)
+  const definition = [named, defaulted, module.default, module].find(
+    (each) => isObject(each) && "roles" in each
+  )
   if (!isObject(definition)) {
     throw wrong("needs a default export { roles, moderator }, or an export named workflow")
   }
@@ -67,23 +70,36 @@ const readRole = (role: unknown, wrong: (problem: string) => Error): RoleDefinit
     const as = { ...worker, inDoubt, maxAttempts: attempts ?? defaultAttempts, ...timed } as const
     return { as, run: role.run as UserFunction, ask: undefined }
   }
-  if (role.executor !== "open")
-    throw wrong('executor must be "open", or left out for the workflow\'s own worker')
-  if (typeof role.stance !== "string" || role.stance === "") throw wrong("stance must be a text")
+  const player = readPlayer(role, wrong)
   if (role.ask !== undefined && typeof role.ask !== "function") throw wrong("ask must be a function")
   const leaseMs = readDuration(role.lease, (problem) => wrong(`lease ${problem}`)) ?? defaultLeaseMs
-  const executor = {
-    kind: "open",
-    stance: role.stance,
-    leaseMs,
-    ...(attempts !== undefined && { maxAttempts: attempts })
-  } as const
+  const executor = { ...player, leaseMs, ...(attempts !== undefined && { maxAttempts: attempts }) }
   return {
     as: { executor, inDoubt: "retry", maxAttempts: 1, ...timed },
     run: undefined,
     ask: role.ask as UserFunction | undefined
   }
 }
+
+/** Who plays a role that is not played by the worker: whoever claims it, or one peer. */
+const readPlayer = ({ executor, stance, peer, runtime }: Fields, wrong: (problem: string) => Error) => {
+  switch (executor) {
+    case "open":
+      if (typeof stance !== "string" || stance === "") throw wrong("stance must be a text")
+      return { kind: "open", stance } as const
+    case "peer": {
+      if (!isPersonality(peer)) throw wrong("peer must be the name of a peer")
+      if (runtime === undefined) return { kind: "peer", peer } as const
+      if (!isRuntimeName(runtime)) throw wrong("runtime must be the name of a runtime")
+      return { kind: "peer", peer, runtime } as const
+    }
+    default:
+      throw wrong('executor must be "open" or "peer", or left out for the workflow\'s own worker')
+  }
+}
+
+const isPersonality = Schema.is(Personality)
+const isRuntimeName = Schema.is(RuntimeName)
 
 const readAttempts = (given: unknown, wrong: (problem: string) => Error): number | undefined => {
   if (given === undefined) return undefined

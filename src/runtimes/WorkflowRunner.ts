@@ -1,6 +1,6 @@
 /** Runs the code of one workflow in its worker: loads the module, asks the moderator, plays roles. Whatever the code does is an answer. */
 import { join } from "node:path"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { Choice } from "../actors/run/RunCommand.js"
 import type { Failing } from "../actors/workflow/WorkflowEvent.js"
 import { nameCause } from "../config/process.js"
@@ -10,7 +10,7 @@ import { findEntry, hashModule } from "./moduleFiles.js"
 import { outboxOf, writeAnswer } from "./outbox.js"
 import { checkAnswer, toOutput } from "./recordable.js"
 import { makeUserModules } from "./userModules.js"
-import { type HistoryCorrupt, WorkerThreads } from "./WorkerThreads.js"
+import { extend, type HistoryCorrupt, WorkerThreads } from "./WorkerThreads.js"
 import type { RoleContext, Thread } from "./WorkflowContext.js"
 import { readDefinition, type WorkflowDefinition } from "./WorkflowDefinition.js"
 import type { CallAnswer, FromWorkflow, ToWorkflow } from "./workflowProtocol.js"
@@ -45,7 +45,12 @@ export class WorkflowRunner {
           Effect.flatMap(report)
         )
       case "Play":
-        return Effect.flatMap(this.#answering(message.token, this.#play(message)), report)
+        return this.#play(message).pipe(
+          // Reported before the moderator is asked, for the same reason.
+          Effect.tap(({ played }) => report(played)),
+          Effect.flatMap(({ thread }) => this.#ask(message.token, thread)),
+          (call) => Effect.flatMap(this.#answering(message.token, call), report)
+        )
       case "Abort":
         return Effect.sync(() => this.#aborts.get(message.token)?.abort())
       case "Forget":
@@ -100,14 +105,13 @@ export class WorkflowRunner {
   }
 
   #choose({ token, thread: part }: Asked<"Choose">) {
-    return Effect.gen(this, function* () {
-      const { threads, definition } = this.#ready
-      const thread = yield* threads.take(part)
-      const choice = yield* Effect.try({
-        try: () => choiceOf(definition, thread),
-        catch: (error) => new CallFailed(errorText(error), false)
-      })
-      return { type: "Chosen", token, choice } as const
+    return Effect.flatMap(this.#ready.threads.take(part), (thread) => this.#ask(token, thread))
+  }
+
+  #ask(token: number, thread: Thread) {
+    return Effect.try({
+      try: () => ({ type: "Chosen", token, choice: choiceOf(this.#ready.definition, thread) }) as const,
+      catch: (error) => new CallFailed(errorText(error), false)
     })
   }
 
@@ -155,7 +159,8 @@ export class WorkflowRunner {
         ),
         Effect.catchTag("BlobUnavailable", ({ problem }) => Effect.fail(new CallFailed(problem, true)))
       )
-      return { type: "Played", token, output } as const
+      const step = { role, ...checked, timestamp: yield* Clock.currentTimeMillis, round }
+      return { played: { type: "Played", token, output } as const, thread: extend(thread, step) }
     })
   }
 

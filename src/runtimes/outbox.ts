@@ -2,9 +2,19 @@
  * Answers of roles, on the disk before they are reported: `<outbox>/<runId>/<round>-<attempt>.json`. What a worker wrote down counts,
  * also when the hub was killed before it heard of it (contracts: senses and workflows 2.3, 3.3).
  */
-import { readdirSync, readFileSync } from "node:fs"
-import { mkdir, open, rename, rm } from "node:fs/promises"
+import {
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync
+} from "node:fs"
+import { rm, rmdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { Effect, Option, Schema } from "effect"
 import { Output } from "../actors/run/RunCommand.js"
 
@@ -15,23 +25,28 @@ export const outboxOf = (stateDir: string): string => join(stateDir, "outbox")
 const fileOf = (folder: string, runId: string, round: number, attempt: number): string =>
   join(folder, runId, `${round}-${attempt}.json`)
 
-/** Durable when it completes; whole or not there, whenever the process is killed. Other roles go on while it waits for the disk. */
+const sync = promisify(fsync)
+
+/**
+ * Durable when it completes; whole or not there, whenever the process is killed. Other roles go on while it waits for the disk; what
+ * only touches memory is not worth a trip to another thread.
+ */
 export const writeAnswer = async (
   folder: string,
   { runId, round, attempt }: { readonly runId: string; readonly round: number; readonly attempt: number },
   output: Output
 ): Promise<void> => {
   const path = fileOf(folder, runId, round, attempt)
-  await mkdir(join(folder, runId), { recursive: true, mode: 0o700 })
+  mkdirSync(join(folder, runId), { recursive: true, mode: 0o700 })
   const temporary = `${path}.tmp`
-  const file = await open(temporary, "w", 0o600)
+  const file = openSync(temporary, "w", 0o600)
   try {
-    await file.writeFile(JSON.stringify(output))
-    await file.sync()
+    writeFileSync(file, JSON.stringify(output))
+    await sync(file)
   } finally {
-    await file.close()
+    closeSync(file)
   }
-  await rename(temporary, path)
+  renameSync(temporary, path)
 }
 
 /** The answer of an attempt; undefined when none was written. What is there and cannot be read is none. */
@@ -49,18 +64,24 @@ export const readAnswer = (
 }
 
 /** Without waiting for the disk on the hub's own thread; a file that cannot be removed is removed at the next start. */
-const remove = (path: string): Effect.Effect<void> =>
-  Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true })))
+const removing = (what: () => Promise<void>): Effect.Effect<void> => Effect.ignore(Effect.tryPromise(what))
 
 export const removeAnswer = (
   folder: string,
   runId: string,
   round: number,
   attempt: number
-): Effect.Effect<void> => remove(fileOf(folder, runId, round, attempt))
+): Effect.Effect<void> => removing(() => unlink(fileOf(folder, runId, round, attempt)))
 
-export const removeAnswers = (folder: string, runId: string): Effect.Effect<void> =>
-  remove(join(folder, runId))
+/** A run's folder with all that is left in it: mostly nothing is, and that is cheaper to find out by trying. */
+export const removeAnswers = (folder: string, runId: string): Effect.Effect<void> => {
+  const path = join(folder, runId)
+  return removing(() =>
+    rmdir(path).catch(({ code }) =>
+      code === "ENOENT" ? undefined : rm(path, { recursive: true, force: true })
+    )
+  )
+}
 
 /** Runs that have a folder. */
 export const runsWithAnswers = (folder: string): ReadonlyArray<string> => {

@@ -2,13 +2,13 @@
 import { Cause, Effect } from "effect"
 import type { InvocationCall, InvocationDefinition } from "../actors/ActorKind.js"
 import type { Invocation } from "../actors/fold.js"
-import type { RunCommand } from "../actors/run/RunCommand.js"
+import type { Next, RunCommand } from "../actors/run/RunCommand.js"
 import type { RunInvocations } from "../actors/run/runKind.js"
 import { idOf } from "../events/Event.js"
 import { outboxOf, readAnswer } from "./outbox.js"
 import type { CallLost } from "./WorkflowConnection.js"
 import type { Unrunnable } from "./WorkflowPool.js"
-import type { WorkflowRuntime } from "./workflowInvocations.js"
+import type { WorkflowLimits, WorkflowRuntime } from "./workflowInvocations.js"
 import type { CallAnswer } from "./workflowProtocol.js"
 
 /** Whoever ended a worker on purpose says what becomes of its runs; a run that nobody speaks of goes on after this. */
@@ -79,23 +79,30 @@ const workOf = ({ stream, invocation: { input, since } }: InvocationCall): Work 
 const askModerator = ({ pool, limits }: WorkflowRuntime, { workflow, runId, token }: Work, tell: Tell) =>
   Effect.gen(function* () {
     const connection = yield* pool.connection(workflow)
-    const answer = yield* connection.choose({ runId, token }, limits.moderatorMs).pipe(
-      Effect.catchIf(
-        (failure) => failure === undefined,
-        () => Effect.succeed(undefined)
-      )
-    )
+    const answer = yield* inTime(connection.choose({ runId, token }, limits.moderatorMs))
     if (answer?.type === "Chosen") {
       const { choice } = answer
       return yield* tell({ type: "SelectRole", token, choice, definitionHash: connection.definitionHash })
     }
     if (answer?.type === "Failed") return yield* tell(failRun(token, "moderator_error", answer))
-    const error = { message: `the moderator did not answer within ${limits.moderatorMs / 1_000} s` }
+    const error = tooSlow(limits)
     // The end of the run ends this fiber: the worker that hangs is ended first.
     yield* Effect.uninterruptible(
       Effect.zipRight(connection.kill, tell({ type: "FailRun", token, reason: "moderator_error", error }))
     )
   })
+
+/** Undefined when the time is over. */
+const inTime = (asking: Effect.Effect<CallAnswer, CallLost | undefined>) =>
+  Effect.catchIf(
+    asking,
+    (failure) => failure === undefined,
+    () => Effect.succeed(undefined)
+  )
+
+const tooSlow = ({ moderatorMs }: WorkflowLimits) => ({
+  message: `the moderator did not answer within ${moderatorMs / 1_000} s`
+})
 
 const failRun = (
   token: Work["token"],
@@ -103,14 +110,21 @@ const failRun = (
   { error, isHistory }: Failed
 ): RunCommand => ({ type: "FailRun", token, reason: isHistory ? "corrupt_history" : reason, error })
 
-const playRole = ({ pool }: WorkflowRuntime, work: Work, tell: Tell) =>
+/** A step is recorded together with what the moderator says to it: the next round begins in the commit that ends this one. */
+const playRole = ({ pool, limits }: WorkflowRuntime, work: Work, tell: Tell) =>
   Effect.gen(function* () {
     const { workflow, runId, token, role, round, attempt } = work
     const connection = yield* pool.connection(workflow)
-    const answer = yield* connection.play({ runId, token }, { role, round, attempt })
+    const { answer, next } = yield* connection.play({ runId, token }, { role, round, attempt })
     switch (answer.type) {
-      case "Played":
-        return yield* tell({ type: "RecordRoleOutput", token, round, attempt, ...answer.output })
+      case "Played": {
+        const played = { type: "RecordRoleOutput", token, round, attempt, ...answer.output } as const
+        const said = yield* inTime(next(limits.moderatorMs))
+        if (said) return yield* tell({ ...played, next: nextOf(said, connection.definitionHash) })
+        return yield* Effect.uninterruptible(
+          Effect.zipRight(connection.kill, tell({ ...played, next: { error: tooSlow(limits) } }))
+        )
+      }
       case "Failed": {
         const { error, retryable, isHistory } = answer
         return yield* tell(
@@ -123,6 +137,17 @@ const playRole = ({ pool }: WorkflowRuntime, work: Work, tell: Tell) =>
         return yield* Effect.dieMessage("a role was answered with a choice")
     }
   })
+
+const nextOf = (said: CallAnswer, definitionHash: string): Next => {
+  switch (said.type) {
+    case "Chosen":
+      return { choice: said.choice, definitionHash }
+    case "Failed":
+      return { error: said.error }
+    case "Played":
+      throw new Error("a moderator was answered with a role's answer")
+  }
+}
 
 /** Its worker is gone, or there is none to be had: the run waits, or it is over. */
 const suspend = ({ token }: Work, failure: CallLost | Unrunnable, tell: Tell): Effect.Effect<void> => {

@@ -62,6 +62,7 @@ const LoadFailed = message("LoadFailed", { error: Failing, definitionHash: Schem
 /** The moderator is being asked now: what kept the worker busy before was not its doing. */
 const Choosing = message("Choosing", { token })
 const Chosen = message("Chosen", { token, choice: Choice })
+/** The moderator is asked next, and what it says follows under the same token. */
 const Played = message("Played", { token, output: Output })
 /** A call that came to nothing: the module threw, or answered what nobody can record, or a blob of the history is not what it was. */
 const Failed = message("Failed", {
@@ -88,5 +89,5 @@ export type FromWorkflow =
   | typeof Chosen.Type
   | typeof Played.Type
   | typeof Failed.Type
-/** The answer to one call. */
+/** The answer to one call, and what the moderator says after a role has been played. */
 export type CallAnswer = typeof Chosen.Type | typeof Played.Type | typeof Failed.Type

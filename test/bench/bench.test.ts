@@ -23,7 +23,10 @@ describe("the bench", () => {
         "recovery",
         "memory",
         "imports",
-        "fan-out"
+        "fan-out",
+        "runs",
+        "reactions",
+        "resumption"
       ])
       for (const { scenario, what, value, beside, ratio, target, reached } of results) {
         expect(table).toContain(what)

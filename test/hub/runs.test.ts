@@ -31,7 +31,7 @@ export const workflow = {
   roles: {
     actor: async (ctx) => {
       appendFileSync("calls.log", ctx.idempotencyKey + " " + ctx.attempt + "\\n")
-      return await deeds[ctx.start.content.split(" ")[0]](ctx)
+      return await deeds[ctx.start.content.split(/\\W/)[0]](ctx)
     },
     other: async () => ({ content: "other" })
   },
@@ -41,6 +41,7 @@ export const workflow = {
     if (start.content === "moderator writes") { steps.push("x") }
     if (start.content === "moderator promises") return Promise.resolve("actor")
     if (start.content.startsWith("fine forever")) return "actor"
+    if (start.content === "fine, then loops" && steps.length === 1) for (;;);
     return steps.length < 1 ? "actor" : END
   }
 }`
@@ -53,13 +54,15 @@ workflows:
   full: { concurrency: 1, overflow: queue, max_queue: 3 }
   keyed: { concurrency: 4 }
   paged: { concurrency: 4 }
+  looping: {}
   none: {}
 `,
   "workflows/odd/index.ts": odd,
   "workflows/one/index.ts": odd,
   "workflows/full/index.ts": odd,
   "workflows/keyed/index.ts": odd,
-  "workflows/paged/index.ts": odd
+  "workflows/paged/index.ts": odd,
+  "workflows/looping/index.ts": odd
 }
 
 const theHub = sharedHub(files)
@@ -180,6 +183,18 @@ describe("a run in a hub", () => {
         exitCode: 2,
         rounds: 3
       })
+    })
+  )
+
+  onHub("keeps the step and fails when its moderator never ends, and its worker is another one then", (hub) =>
+    Effect.gen(function* () {
+      const { runId } = yield* request(hub, "looping", { prompt: "fine, then loops" })
+      const row = yield* ended(hub, runId)
+      expect(row).toMatchObject({ status: "failed", reason: "moderator_error", rounds: 1, exitCode: 1 })
+      expect(row.error).toContain("did not answer within")
+      const next = yield* request(hub, "looping", { prompt: "fine" })
+      expect((yield* ended(hub, next.runId)).status).toBe("completed")
+      expect((yield* hub.get("/workflows/looping")).body).toMatchObject({ circuit: "closed" })
     })
   )
 

@@ -50,6 +50,13 @@ export const Choice = Schema.Union(
 
 export type Choice = typeof Choice.Type
 
+/** What a moderator said when it was asked about a step that is not recorded yet: it is recorded with that step. */
+export const Next = Schema.Union(
+  Schema.Struct({ choice: Choice, definitionHash: Schema.String }),
+  Schema.Struct({ error: Failing })
+)
+export type Next = typeof Next.Type
+
 export const KillRun = command("KillRun", { reason: Schema.optional(Reason) })
 export const ResumeRun = command("ResumeRun", {
   /** Becomes the step of a run that is held. */
@@ -69,7 +76,8 @@ export const RunCommand = Schema.Union(
     token: Schema.optional(token),
     round: Schema.Int,
     attempt: Schema.Int,
-    ...Output.fields
+    ...Output.fields,
+    next: Schema.optional(Next)
   }),
   command("RecordRoleError", {
     token: Schema.optional(token),

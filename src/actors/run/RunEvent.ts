@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { Offset } from "../../events/Event.js"
 import type { Upcaster } from "../../events/Upcasters.js"
+import { Personality, RuntimeName } from "../peer/Identity.js"
 import { Failing } from "../workflow/WorkflowEvent.js"
 
 /** Whatever a caller hands on to the roles. */
@@ -30,15 +31,22 @@ export type BlobRef = typeof BlobRef.Type
 export const Content = Schema.Union(Schema.String, BlobRef)
 export const Meta = Schema.Union(BlobRef, Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 
-/** Who plays a role: the workflow's worker, or whoever claims it. */
+/** How long whoever claims a role has, and how many may try. */
+const offering = { leaseMs: Schema.Int, maxAttempts: Schema.optional(Schema.Int) }
+
+/** Who plays a role: the workflow's worker, whoever claims it, or one peer, which is woken for it. */
 export const Executor = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("worker") }),
   Schema.Struct({
     kind: Schema.Literal("open"),
     stance: Schema.String,
-    /** How long whoever claims it has, and how many may try. */
-    leaseMs: Schema.Int,
-    maxAttempts: Schema.optional(Schema.Int)
+    ...offering
+  }),
+  Schema.Struct({
+    kind: Schema.Literal("peer"),
+    peer: Personality,
+    runtime: Schema.optional(RuntimeName),
+    ...offering
   })
 )
 export type Executor = typeof Executor.Type

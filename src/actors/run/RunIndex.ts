@@ -16,18 +16,42 @@ export interface OpenRun {
   readonly state: RunStateName
 }
 
+/** A run that has been watched from its beginning. */
+export interface Watched {
+  readonly workflow: string
+  /** Whether a role of it was ever offered to claimants. */
+  readonly hasOffered: boolean
+}
+
+/** Runs that have ended are known for a while still: whoever clears up after them need not look them up. */
+const maxWatched = 20_000
+
 export class RunIndex {
   readonly #open = new Map<string, OpenRun>()
+  readonly #watched = new Map<string, Watched>()
 
   /** Takes over how things stand in the journal, at start. */
   seed(open: ReadonlyArray<OpenRun>): void {
     for (const run of open) this.#open.set(run.id, run)
   }
 
-  update(_before: RunState, { stream, version, name, context: { workflow } }: RunState): void {
+  update(before: RunState, { stream, version, name, context: { workflow } }: RunState): void {
     const id = idOf(stream)
     if (version === 0 || isOver(name)) this.#open.delete(id)
     else this.#open.set(id, { id, workflow, state: name })
+    this.#watch(id, before.version === 0, workflow, name === "running.offered")
+  }
+
+  /** Undefined for a run that began before this hub did, or that ended long ago. */
+  watched(id: string): Watched | undefined {
+    return this.#watched.get(id)
+  }
+
+  #watch(id: string, begins: boolean, workflow: string, offers: boolean): void {
+    const known = this.#watched.get(id)
+    if (!known && !begins) return
+    if (!known || (offers && !known.hasOffered)) this.#watched.set(id, { workflow, hasOffered: offers })
+    if (this.#watched.size > maxWatched) this.#watched.delete(this.#watched.keys().next().value ?? "")
   }
 
   /** Whether user code works for it right now: it is choosing a role, or playing one. */

@@ -5,11 +5,11 @@
 import { idOf, type Offset } from "../../events/Event.js"
 import { accept, type DecideContext, type Decision, refuse, unchanged } from "../ActorKind.js"
 import type { WorkflowIndex } from "../workflow/WorkflowIndex.js"
-import type { RunCommand } from "./RunCommand.js"
+import type { Choice, Next, RunCommand } from "./RunCommand.js"
 import type { RunEvent, RunEventOf } from "./RunEvent.js"
 import type { RunState } from "./RunIndex.js"
 import type { RunReason } from "./RunRefusal.js"
-import { bytesOf, isOver, type Pending, type RunContext, type RunStateName } from "./runMachine.js"
+import { bytesOf, isOver, noRole, type Pending, type RunContext, type RunStateName } from "./runMachine.js"
 
 /** What a decision looks at besides the run itself. */
 export interface RunWorld extends DecideContext {
@@ -20,7 +20,6 @@ export interface RunWorld extends DecideContext {
 
 type Decided = Decision<RunEvent, RunReason>
 type Command<Type extends RunCommand["type"]> = Extract<RunCommand, { readonly type: Type }>
-type Selected = Extract<Command<"SelectRole">["choice"], { readonly role: string }>
 
 /** Exit codes of the old system, kept for scripts (contracts: senses and workflows 3.3). */
 export const exitCodes = {
@@ -60,9 +59,7 @@ export const decideRun = (state: RunState, command: RunCommand, world: RunWorld)
       return isOver(name) ? unchanged : accept({ ...command, type: "RunDropped" })
     case "SelectRole":
       return whileCurrent(state, command.token, ["running.selecting"], () =>
-        "end" in command.choice
-          ? accept({ type: "RunCompleted", rounds: context.rounds })
-          : selectRole(state, command.choice, command.definitionHash, world)
+        accept(...follow(state, command.choice, command.definitionHash, world))
       )
     case "FailRun": {
       const { token, reason, error } = command
@@ -138,7 +135,7 @@ const whileCurrent = (
 ): Decided =>
   states.includes(state.name) && state.context.token === token ? decide() : staleToken(state, token)
 
-const staleToken = ({ name, context }: RunState, given: Offset): Decided =>
+const staleToken = ({ name, context }: Pick<RunState, "name" | "context">, given: Offset): Decided =>
   refuse({ _tag: "StaleToken", given, current: context.token, state: name })
 
 /** A worker's report bears its token; whoever played an offered role names the offer by its round and attempt. */
@@ -202,32 +199,35 @@ const resumeRun = (state: RunState, { output }: Command<"ResumeRun">, world: Run
   return accept({ ...step, recoveredFrom: "operator" }, resumed)
 }
 
-const selectRole = (
-  state: RunState,
-  { role, as }: Selected,
+/** What a moderator's choice leads to: the end, or the next round. */
+const follow = (
+  state: Pick<RunState, "context" | "stream">,
+  choice: Choice,
   definitionHash: string,
   world: RunWorld
-): Decided => {
+): ReadonlyArray<RunEvent> => {
   const { rounds, maxRounds } = state.context
+  if ("end" in choice) return [{ type: "RunCompleted", rounds }]
+  const { role, as } = choice
   if (rounds >= maxRounds)
-    return accept({ type: "RunFailed", reason: "max_rounds", exitCode: exitCodes.max_rounds })
+    return [{ type: "RunFailed", reason: "max_rounds", exitCode: exitCodes.max_rounds }]
   if (!as) {
     const error = {
       message: `the moderator chose ${JSON.stringify(role)}, which is no role of this workflow`
     }
-    return accept({ type: "RunFailed", reason: "unknown_role", error, exitCode: exitCodes.failed })
+    return [{ type: "RunFailed", reason: "unknown_role", error, exitCode: exitCodes.failed }]
   }
-  if (world.isDraining()) return accept({ type: "RunSuspended", reason: "hub_stop" })
+  if (world.isDraining()) return [{ type: "RunSuspended", reason: "hub_stop" }]
   const { ask = null, ...given } = as
   const longest = world.workflows.find(state.context.workflow)?.roleTimeoutMs ?? 0
   const played = { ...given, timeoutMs: given.timeoutMs ?? longest }
   const selected = { type: "RoleSelected", round: rounds + 1, role, ...played, definitionHash } as const
-  return accept(selected, ...begin(state, { role, ...played, ask }, world, 0))
+  return [selected, ...begin(state, { role, ...played, ask }, world, 0)]
 }
 
 /** The next attempt at a pending role: a call to the worker, or an offer. */
 const begin = (
-  { context, stream }: RunState,
+  { context, stream }: Pick<RunState, "context" | "stream">,
   pending: Pending | null,
   { workflows }: RunWorld,
   attempts = context.attempt
@@ -259,11 +259,15 @@ const stepOf = (
 })
 
 const recordOutput = (
-  { name, context }: RunState,
+  { name, context, stream }: RunState,
   command: Command<"RecordRoleOutput">,
-  { now }: RunWorld
+  world: RunWorld
 ): Decided => {
-  const { round, attempt, content } = command
+  const { round, attempt, content, next } = command
+  // A turn that is one peer's is answered by nobody else, however quick.
+  if (context.pending?.executor.kind === "peer" && context.peer === null) {
+    return staleToken({ name, context }, 0 as Offset)
+  }
   if (context.bytes + bytesOf(content) > maxRunBytes) {
     const error = { message: `all contents of a run together may have ${maxRunBytes} bytes` }
     return accept(
@@ -273,8 +277,23 @@ const recordOutput = (
       { type: "RunFailed", reason: "too_large", error, exitCode: exitCodes.failed }
     )
   }
-  return accept(stepOf(context, command, now))
+  const step = stepOf(context, command, world.now)
+  if (!next) return accept(step)
+  return accept(
+    step,
+    ...continued({ stream, context: { ...context, ...noRole, rounds: round } }, next, world)
+  )
 }
+
+/** The step and what follows from it are one batch: they share a commit, and a crash never comes between them. */
+const continued = (
+  after: Pick<RunState, "context" | "stream">,
+  next: Next,
+  world: RunWorld
+): ReadonlyArray<RunEvent> =>
+  "error" in next
+    ? [{ type: "RunFailed", reason: "moderator_error", error: next.error, exitCode: exitCodes.failed }]
+    : follow(after, next.choice, next.definitionHash, world)
 
 /** A role that may be tried again is, after a while that doubles each time; else its error is the run's. */
 const recordError = ({ name, context }: RunState, command: Command<"RecordRoleError">): Decided => {

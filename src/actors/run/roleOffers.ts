@@ -1,12 +1,13 @@
 /**
- * The reflex between offered roles and the ledger (contracts: senses and workflows 3.4): an offer is a mark that anybody may claim, who
- * holds it plays the role, and how the claim ends is how the attempt ends. A run that is over takes its offers back.
+ * The reflex between offered roles and the ledger (contracts: senses and workflows 3.4): an offer is a mark that anybody may claim, or
+ * one peer; who holds it plays the role, and how the claim ends is how the attempt ends. A run that is over takes its offers back.
  */
 import { Effect } from "effect"
-import { dataOf, idOf, kindOf, type Offset, type RecordedEvent } from "../../events/Event.js"
+import { dataOf, idOf, kindOf, type RecordedEvent } from "../../events/Event.js"
 import type { JournalUnavailable } from "../../events/Journal.js"
 import type { ClaimCommand } from "../claim/ClaimCommand.js"
 import type { ClaimKind } from "../claim/claimKind.js"
+import { parseIdentity } from "../peer/Identity.js"
 import type { Reflex, ReflexCommand } from "../Reflex.js"
 import type { Output, RunCommand } from "./RunCommand.js"
 import type { RunEventOf } from "./RunEvent.js"
@@ -18,7 +19,12 @@ export interface OfferWorld {
   /** What a mark tells about its run. */
   readonly runOf: (
     runId: string
-  ) => Effect.Effect<{ readonly workflow: string; readonly dryRun: boolean }, JournalUnavailable>
+  ) => Effect.Effect<
+    { readonly workflow: string; readonly role: string; readonly dryRun: boolean },
+    JournalUnavailable
+  >
+  /** The peer that a mark's offer is for; undefined when it is for anybody. */
+  readonly peerOf: (claim: string) => Effect.Effect<string | undefined, JournalUnavailable>
   /** The marks of a run's offers. */
   readonly offersOf: (runId: string) => Effect.Effect<ReadonlyArray<string>, JournalUnavailable>
   /** An answer as an event holds it: what is too large is put aside. */
@@ -29,17 +35,35 @@ export interface OfferWorld {
 }
 
 /** An offer by the id of its mark. */
-interface Offer {
+export interface Offer {
   readonly runId: string
   readonly round: number
   readonly attempt: number
 }
 
-const offerOf = ({ stream }: RecordedEvent): Offer | undefined => {
+export const offerOf = ({ stream }: RecordedEvent): Offer | undefined => {
   if (kindOf(stream) !== "claim") return undefined
   const [, runId, round, attempt] = /^role:([^:]+):(\d+):(\d+)$/.exec(idOf(stream)) ?? []
   return runId === undefined ? undefined : { runId, round: Number(round), attempt: Number(attempt) }
 }
+
+/** What a mark tells those who may claim it. Its stance is `@PEER` where one peer is meant. */
+export interface OfferPayload {
+  readonly runId: string
+  readonly workflow: string
+  readonly role: string
+  readonly dryRun: boolean
+  readonly round: number
+  readonly ask: string
+  readonly leaseMs: number
+  readonly thread: string
+  readonly peer?: string
+  readonly runtime?: string
+}
+
+/** The peer itself, or it on one of its runtimes. */
+export const isOf = (peer: string, holder: string): boolean =>
+  holder === peer || parseIdentity(holder)?.personality === peer
 
 const none: ReadonlyArray<ReflexCommand> = []
 
@@ -68,8 +92,8 @@ export const roleOffers = (world: OfferWorld): Reflex => ({
   }
 })
 
-const toRun = (
-  { runKind }: OfferWorld,
+export const toRun = (
+  { runKind }: Pick<OfferWorld, "runKind">,
   { runId }: Pick<Offer, "runId">,
   command: RunCommand
 ): ReflexCommand => ({
@@ -89,23 +113,27 @@ const toClaim = ({ claimKind }: OfferWorld, id: string, command: ClaimCommand): 
 const deposit = (world: OfferWorld, event: RecordedEvent) => {
   const { round, attempt, claim, executor, ask } = dataOf<RunEventOf<"RoleOffered">>(event)
   const runId = idOf(event.stream)
-  if (executor.kind !== "open") return none
+  if (executor.kind === "worker") return none
+  const isOpen = executor.kind === "open"
   return Effect.map(world.runOf(runId), (run): ReadonlyArray<ReflexCommand> => {
+    const payload: OfferPayload = {
+      runId,
+      ...run,
+      round,
+      ask,
+      leaseMs: executor.leaseMs,
+      thread: `/workflow_runs/${runId}/thread`,
+      ...(!isOpen && { peer: executor.peer }),
+      ...(!isOpen && executor.runtime !== undefined && { runtime: executor.runtime })
+    }
     const command: ClaimCommand = {
       type: "DepositPheromone",
       record: {
         id: claim,
-        stanceTarget: executor.stance,
+        stanceTarget: isOpen ? executor.stance : `@${executor.peer}`,
         baseIntensity: 1,
         decayRate: 0,
-        payload: {
-          runId,
-          ...run,
-          round,
-          ask,
-          leaseMs: executor.leaseMs,
-          thread: `/workflow_runs/${runId}/thread`
-        }
+        payload
       },
       ...(executor.maxAttempts !== undefined && { maxAttempts: executor.maxAttempts })
     }
@@ -131,7 +159,18 @@ const follow = (
     case "ClaimGranted":
     case "ClaimTransferred": {
       const { peer } = (type === "ClaimGranted" ? data : data.to) as { readonly peer: string }
-      return only({ type: "RecordRoleClaim", claim: idOf(stream), peer, grant: offset as Offset })
+      const claim = idOf(stream)
+      return Effect.map(world.peerOf(claim), (meant) =>
+        meant === undefined || isOf(meant, peer)
+          ? only({ type: "RecordRoleClaim", claim, peer, grant: offset })
+          : [
+              toClaim(world, claim, {
+                type: "RevokeClaim",
+                token: offset,
+                reason: `it is the turn of ${meant}`
+              })
+            ]
+      )
     }
     case "ClaimCompleted": {
       const answer = answerOf(data)
@@ -139,8 +178,10 @@ const follow = (
         return fail(
           "the claim was completed without a content: result { content, meta? }, or a text, or a summary"
         )
+      // Refused where it was another peer's turn: the mark is gone, so the attempt is too.
+      const onRefused = () => fail("somebody else completed the claim")[0] as ReflexCommand
       return Effect.map(world.keep(answer.content, answer.meta), (output) => [
-        toRun(world, offer, { type: "RecordRoleOutput", round, attempt, ...output })
+        { ...toRun(world, offer, { type: "RecordRoleOutput", round, attempt, ...output }), onRefused }
       ])
     }
     case "ClaimFailed":

@@ -37,7 +37,16 @@ const yields: { readonly [Type in RunCommand["type"]]: ReadonlyArray<RunEvent["t
     "RunSuspended"
   ],
   FailRun: ["RunFailed"],
-  RecordRoleOutput: ["RoleStepRecorded", "RoleAttemptFailed", "RunFailed"],
+  RecordRoleOutput: [
+    "RoleStepRecorded",
+    "RoleAttemptFailed",
+    "RoleSelected",
+    "RoleAttemptStarted",
+    "RoleOffered",
+    "RunCompleted",
+    "RunFailed",
+    "RunSuspended"
+  ],
   RecordRoleError: ["RoleAttemptFailed", "RunFailed"],
   RecordRoleClaim: ["RoleClaimed"],
   SuspendRun: ["RunSuspended"],

@@ -103,7 +103,7 @@ export const bytesOf = (content: Of<"RoleStepRecorded">["content"]): number =>
   typeof content === "string" ? Buffer.byteLength(content) : content.bytes
 
 /** What a role's turn leaves behind when it is over. */
-const noRole = { pending: null, attempt: 0, isInDoubt: false, claim: null, peer: null }
+export const noRole = { pending: null, attempt: 0, isInDoubt: false, claim: null, peer: null }
 
 const select = (event: Of<"RoleSelected">): Partial<RunContext> => {
   const { role, executor, inDoubt, maxAttempts, timeoutMs } = event

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import type { RunCommand } from "../../../src/actors/run/RunCommand.js"
+import type { Choice, Next, RunCommand } from "../../../src/actors/run/RunCommand.js"
 import type { RunState } from "../../../src/actors/run/RunIndex.js"
 import type { Offset } from "../../../src/events/Event.js"
 import { given as givenOf, type Past } from "../../support/given.js"
@@ -150,6 +150,49 @@ describe("a run's rounds", () => {
     expect(events).toEqual([{ type: "RunCompleted", rounds: 1 }])
   })
 
+  it("begins the next round in the batch of the step when the moderator has spoken on it already", () => {
+    const run = given(attempting)
+    const recorded = (next: Next) => run.when(answer(tokenOf(run), { next }))
+    const step = { type: "RoleStepRecorded", round: 1, attempt: 1 }
+    const choose = (choice: Choice): Next => ({ choice, definitionHash: "h1" })
+    const going = recorded(choose({ role: "cleaner", as: role }))
+    expect(going.events).toMatchObject([
+      step,
+      { type: "RoleSelected", round: 2, role: "cleaner", definitionHash: "h1" },
+      { type: "RoleAttemptStarted", round: 2, attempt: 1, workerId: "w-1" }
+    ])
+    expect(going.state).toBe("running.attempting")
+    expect(recorded(choose({ end: true })).events).toMatchObject([step, { type: "RunCompleted", rounds: 1 }])
+    expect(recorded(choose({ role: "nobody", as: null })).events).toMatchObject([
+      step,
+      { type: "RunFailed", reason: "unknown_role" }
+    ])
+    const failed = recorded({ error: { message: "no idea" } })
+    expect(failed.events).toMatchObject([
+      step,
+      { type: "RunFailed", reason: "moderator_error", error: { message: "no idea" }, exitCode: 1 }
+    ])
+    expect(failed.state).toBe("failed")
+  })
+
+  it("counts the step that is recorded with the choice for its rounds", () => {
+    const run = given([requested({ maxRounds: 1 }), ...attempting.slice(1)])
+    const next: Next = { choice: { role: "cleaner", as: role }, definitionHash: "h1" }
+    const { events } = run.when(answer(tokenOf(run), { next }))
+    expect(events).toMatchObject([
+      { type: "RoleStepRecorded" },
+      { type: "RunFailed", reason: "max_rounds", exitCode: 2 }
+    ])
+  })
+
+  it("stops behind the step when the hub does, whatever comes next", () => {
+    const run = given(attempting, { isDraining: true })
+    const next: Next = { choice: { role: "cleaner", as: role }, definitionHash: "h1" }
+    const { events, state } = run.when(answer(tokenOf(run), { next }))
+    expect(events).toMatchObject([{ type: "RoleStepRecorded" }, { type: "RunSuspended", reason: "hub_stop" }])
+    expect(state).toBe("suspended.recovering")
+  })
+
   it("completes at the last round, and fails with exit code 2 when one more is wanted", () => {
     const full = [requested({ maxRounds: 1 }), ...attempting.slice(1), stepped(1)]
     const run = given(full)
@@ -278,6 +321,22 @@ describe("a role that is offered", () => {
     const held = given([...offered, ...(claimed.events as ReadonlyArray<Past>)])
     const done = held.when(answer(undefined))
     expect(done.events[0]).toMatchObject({ type: "RoleStepRecorded", role: "review", peer: "ada" })
+  })
+
+  it("takes no answer to a peer's turn before that peer holds it", () => {
+    const executor = { kind: "peer", peer: "ada", leaseMs: 900_000 } as const
+    const turn = {
+      type: "RoleOffered",
+      round: 1,
+      attempt: 1,
+      claim: "role:r:1:1",
+      executor,
+      ask: "?"
+    } as Past
+    const past = [requested(), started, selected(1, "reviewer", { executor }), turn]
+    expect(given(past).when(answer(undefined)).refused?._tag).toBe("StaleToken")
+    const held = given([...past, { type: "RoleClaimed", claim: "role:r:1:1", peer: "ada", token: 9 } as Past])
+    expect(held.when(answer(undefined)).events).toMatchObject([{ type: "RoleStepRecorded", peer: "ada" }])
   })
 
   it("takes no notice of a claim on another offer, and refuses its answer", () => {

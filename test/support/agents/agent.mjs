@@ -1,6 +1,6 @@
 // A peer for tests: one small script whose arguments say how it behaves. It notes what it gets in `<identity>.log`.
 import { spawn } from "node:child_process"
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 
 const options = new Set(process.argv.slice(2))
@@ -38,6 +38,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (forward !== undefined) {
     say({ mound: "send", messageId: `${message.messageId}-forwarded`, to: forward, body: message.body })
   }
+  const sign = valueOf("await-file")
+  while (sign !== undefined && !existsSync(sign)) await new Promise((resolve) => setTimeout(resolve, 20))
   if (options.has("reply")) {
     const { messageId, from } = message
     say({
