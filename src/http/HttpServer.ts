@@ -21,6 +21,7 @@ import { listenOnSocket, ownerAccess } from "./listenOnSocket.js"
 import type { McpRoute } from "./mcp.js"
 import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, retryHeader, sendFailure, sendJson, sendText } from "./respond.js"
+import { routeName } from "./routeName.js"
 import type { ApiServer, Target } from "./serve.js"
 
 /** The address cannot be had. */
@@ -49,7 +50,14 @@ export interface HttpServices extends ProbeServices, FollowServices {
     response: ServerResponse,
     target: Target
   ) => Effect.Effect<void> | undefined
-  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
+  readonly metrics: { readonly text: Effect.Effect<string>; readonly contentType: string }
+  /** The same work, seen from outside by the name of its route. */
+  readonly observe: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: string,
+    work: Effect.Effect<void>
+  ) => Effect.Effect<void>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void
 }
@@ -100,7 +108,11 @@ export const makeHttpServer = (
           // How often Node looks for clients that have run out of their time; its own 30 s would be thrice the time.
           connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
         },
-        (request, response) => exchanges.begin(request, response, answerAlways(served, request, response))
+        (request, response) => {
+          const route = routeName(targetOf(request.url ?? "")?.path ?? "", served.api.pathOf)
+          const work = served.observe(request, response, route, answerAlways(served, request, response))
+          exchanges.begin(request, response, work)
+        }
       )
       server.maxConnections = limits.maxConnections
       server.on("clientError", (error, socket) => exchanges.refuse(error, socket))
@@ -215,9 +227,7 @@ const page = (
 
 /** Scraped also while the hub starts. */
 const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effect.Effect<void> =>
-  Effect.map(Effect.promise(metrics.text), (text) =>
-    sendText(response, 200, text, { "Content-Type": metrics.contentType })
-  )
+  Effect.map(metrics.text, (text) => sendText(response, 200, text, { "Content-Type": metrics.contentType }))
 
 const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
 

@@ -15,6 +15,7 @@ import type { Rebuilt } from "../events/Writer.js"
 import type { Followers } from "../http/Followers.js"
 import type { Identities } from "../http/Identities.js"
 import type { CallFailure } from "../http/serve.js"
+import type { Tracing } from "../http/Tracing.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AgentFiles } from "./AgentFiles.js"
 import type { AuditLog } from "./auditLog.js"
@@ -52,6 +53,7 @@ export interface HubParts extends PeerParts {
   readonly log: HubLog
   readonly audit: AuditLog
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly identities: Identities
   /** Set where agents are known by their tokens. */
   readonly agentFiles: AgentFiles | undefined

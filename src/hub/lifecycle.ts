@@ -39,9 +39,12 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
   const running =
     (body: (boot: Boot, call: InvocationCall) => Effect.Effect<void>) => (call: InvocationCall) =>
       Effect.suspend(() => body(boot(), call))
+  /** Seen from outside as one piece of work. */
+  const told = (name: string, body: Parameters<typeof running>[0]) =>
+    running((parts, call) => parts.tracing.span(`hub.${name}`, body(parts, call)))
   return {
     recover: {
-      run: running((parts, call) => Effect.orDie(recover(parts, call))),
+      run: told("recover", (parts, call) => Effect.orDie(recover(parts, call))),
       lost: (cause): HubCommand => ({
         type: "FailStart",
         phase: "recover",
@@ -54,8 +57,8 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
       // Sweeps and deadlines stop with it; nothing that was acknowledged is at risk, so the hub ends in good order.
       lost: (): HubCommand => ({ type: "DrainHub", force: true, reason: "serve was lost" })
     },
-    drain: { run: running(drain), lost: (): HubCommand => ({ type: "CompleteDrain" }) },
-    close: { run: running(close), lost: (): HubCommand => ({ type: "StopHub" }) }
+    drain: { run: told("drain", drain), lost: (): HubCommand => ({ type: "CompleteDrain" }) },
+    close: { run: told("close", close), lost: (): HubCommand => ({ type: "StopHub" }) }
   }
 }
 

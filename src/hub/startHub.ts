@@ -33,6 +33,7 @@ import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
 import { Writer } from "../events/Writer.js"
 import { Followers } from "../http/Followers.js"
+import type { Tracing } from "../http/Tracing.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
@@ -72,6 +73,7 @@ import {
 import { makeSweeper } from "./Sweeper.js"
 import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
+import { startTelemetry, tracedSystem } from "./telemetry.js"
 
 export type StartFailure =
   | ConfigInvalid
@@ -157,6 +159,7 @@ export const startHub = (
     const defects = yield* makeDefectQueue
     const commands = new AnsweredCommands()
     const metrics = makeMetrics()
+    const tracing = yield* startTelemetry(settings, metrics, { version, bootId })
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -196,38 +199,45 @@ export const startHub = (
     const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
 
     const path = journalPath(stateDir)
-    const services = yield* openServices(path, writer(path), metrics, {
-      kinds: [
-        hubKind,
-        claimKind,
-        senseKind,
-        workflowKind,
-        runKind,
-        peers.peerKind,
-        peers.presenceKind,
-        serverKind
-      ],
-      unheld: hubKind,
-      gate: makeGate(hubKind),
-      onCommitted: (changes) => {
-        observed.committed(hubKind, changes)
-        theRuns().observe(changes)
-      },
-      onCarriedOut: (envelope, outcome) => {
-        const now = theBoot().clock.now()
-        commands.add(envelope, outcome, now)
-        metrics.carriedOut(envelope, outcome, now)
-      },
-      onDefect: (defect) => Queue.unsafeOffer(defects, defect),
-      onFatal: observed.died,
-      resume: ({ reason, since, refused }) => ({
-        kind: hubKind,
-        id: "",
-        command: { type: "ResumeWrites", reason, since, refused }
-      })
-    })
+    const services = yield* openServices(
+      path,
+      writer(path),
+      { metrics, tracing },
+      {
+        kinds: [
+          hubKind,
+          claimKind,
+          senseKind,
+          workflowKind,
+          runKind,
+          peers.peerKind,
+          peers.presenceKind,
+          serverKind
+        ],
+        unheld: hubKind,
+        gate: makeGate(hubKind),
+        onCommitted: (changes) => {
+          observed.committed(hubKind, changes)
+          theRuns().observe(changes)
+        },
+        onCarriedOut: (envelope, outcome) => {
+          const now = theBoot().clock.now()
+          commands.add(envelope, outcome, now)
+          metrics.carriedOut(envelope, outcome, now)
+        },
+        onDefect: (defect) => Queue.unsafeOffer(defects, defect),
+        onFatal: observed.died,
+        resume: ({ reason, since, refused }) => ({
+          kind: hubKind,
+          id: "",
+          command: { type: "ResumeWrites", reason, since, refused }
+        })
+      }
+    )
     const { system, clock, projector, head } = services
-    yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    yield* Effect.forkScoped(
+      recordDefects(defects, system, hubKind, { now: clock.now, count: metrics.defect })
+    )
     const configuration = yield* makeConfiguration(settings.workspace, config, {
       system,
       read: projector.read,
@@ -286,6 +296,7 @@ export const startHub = (
       before: head.offset,
       now: clock.now
     })
+    const rebuild = makeRebuild(projector, system, hubKind)
     const parts: HubParts = {
       ...services,
       ...peers,
@@ -302,6 +313,7 @@ export const startHub = (
       serverKind,
       followers: new Followers(),
       metrics,
+      tracing,
       log,
       agentFiles,
       identities: makeHubIdentities(tokens, agentFiles, peers, clock.now),
@@ -321,9 +333,10 @@ export const startHub = (
         { journal: services.journal, rows: projector.read, writer: services.writer },
         system,
         hubKind,
-        observed.hub
+        observed.hub,
+        tracing
       ),
-      rebuild: makeRebuild(projector, system, hubKind),
+      rebuild: (name) => tracing.span("projection.rebuild", rebuild(name)),
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
@@ -398,7 +411,7 @@ export const startHub = (
 const openServices = (
   path: string,
   writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
-  metrics: Metrics,
+  { metrics, tracing }: Pick<HubParts, "metrics" | "tracing">,
   options: ActorSystem.ActorSystemOptions
 ) =>
   Effect.gen(function* () {
@@ -409,7 +422,7 @@ const openServices = (
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
       Layer.provideMerge(
-        Layer.mergeAll(measuredJournal(metrics), Snapshots.layer, Projector.layer(projections))
+        Layer.mergeAll(measuredJournal(metrics, tracing), Snapshots.layer, Projector.layer(projections))
       ),
       Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
       Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
@@ -419,14 +432,17 @@ const openServices = (
       head,
       writer: Context.get(writing, Writer),
       journal: Context.get(built, Journal),
-      system: Context.get(built, ActorSystem.ActorSystem),
+      system: tracedSystem(Context.get(built, ActorSystem.ActorSystem), tracing),
       projector: Context.get(built, Projector.Projector),
       clock: Context.get(built, HubClock.HubClock)
     }
   })
 
-const measuredJournal = (metrics: Metrics) =>
-  Layer.effect(Journal, Effect.map(Journal, metrics.measured)).pipe(Layer.provide(SqliteJournal.layer))
+const measuredJournal = (metrics: Metrics, tracing: Tracing) =>
+  Layer.effect(
+    Journal,
+    Effect.map(Journal, (journal) => metrics.measured(journal, tracing))
+  ).pipe(Layer.provide(SqliteJournal.layer))
 
 /** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
 const observe = Effect.gen(function* () {
