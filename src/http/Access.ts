@@ -77,6 +77,9 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
       const need = needOf()
       return need === "probe" ? undefined : admit(request, need)
     },
+    /** Undefined when the request names one of this hub's hosts. */
+    checkHost: ({ headers }: IncomingMessage): Denied | undefined =>
+      isAllowedHost(headers.host) ? undefined : unreadable("host"),
     /** Whether the caller has shown a token, or none is asked for. */
     isTrusted: ({ headers }: IncomingMessage): boolean =>
       !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",

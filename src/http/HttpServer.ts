@@ -23,6 +23,7 @@ import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, retryHeader, sendFailure, sendJson, sendText } from "./respond.js"
 import { routeName } from "./routeName.js"
 import type { ApiServer, Target } from "./serve.js"
+import { streamPrefix } from "./streamRequest.js"
 
 /** The address cannot be had. */
 export class BindFailed extends Schema.TaggedError<BindFailed>()("BindFailed", {
@@ -170,7 +171,11 @@ const answer = (
     discardBody(request, response)
     return void sendText(response, 414, "url too long")
   }
-  const denied = access.check(request, () => needOf(services, request, path))
+  // What may be asked of a stream is no secret, and a browser asks it without a token (contracts: streams 5.4).
+  const isStreamOptions = request.method === "OPTIONS" && path.startsWith(streamPrefix)
+  const denied = isStreamOptions
+    ? access.checkHost(request)
+    : access.check(request, () => needOf(services, request, path))
   const shared = denied?.isShared === false ? undefined : access.sharing(request)
   for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
