@@ -15,6 +15,7 @@ await build({
     server: "dist/src/server.js",
     // Beside the chunks, where the code that starts it looks for it.
     "chunks/writerThread": "dist/src/hub/writerThread.js",
+    "chunks/backupThread": "dist/src/hub/backupThread.js",
     "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",
     "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },

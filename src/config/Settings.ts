@@ -103,6 +103,8 @@ const settings = {
   "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
   "log.max_files": setting(integer(0, 1_000), 5),
   "journal.archive_after": setting(offOr(duration(dayMs, 3_650 * dayMs)), undefined),
+  "journal.backup_every": setting(offOr(duration(1_000, 365 * dayMs)), undefined),
+  "journal.backup_keep": setting(integer(1, 10_000), 7),
   "streams.enabled": setting(boolean, false, { alias: "experimental.durableStreams" }),
   "streams.long_poll": setting(duration(100, dayMs), 30_000),
   "streams.heartbeat": setting(duration(100, dayMs), 30_000),

@@ -127,6 +127,13 @@ export const newestOfType = (
     Effect.map(([event]) => event)
   )
 
+/** Every event of a type, in order, under the same condition. */
+export const allOfType = (
+  store: Store,
+  type: string
+): Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable> =>
+  store.read(`${selectEvents} WHERE type = ? ORDER BY "offset"`, [type]).pipe(toEvents(store))
+
 // CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
 const streamsSql = `${selectEvents.replace("FROM events", "FROM json_each(?) AS wanted CROSS JOIN events")}
   ON events.stream = wanted.value ->> 0 AND events.version > wanted.value ->> 1

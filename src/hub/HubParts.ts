@@ -19,6 +19,7 @@ import type { Tracing } from "../http/Tracing.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AgentFiles } from "./AgentFiles.js"
 import type { AuditLog } from "./auditLog.js"
+import type { TakeBackup } from "./Backups.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { LedgerImporter } from "./LedgerImporter.js"
@@ -60,6 +61,9 @@ export interface HubParts extends PeerParts {
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly archive: Archive
+  readonly takeBackup: TakeBackup
+  /** Of this program. */
+  readonly version: string
   readonly rebuild: (name: string) => Effect.Effect<Rebuilt, CallFailure>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void

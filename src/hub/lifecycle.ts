@@ -10,6 +10,7 @@ import { countByState, countMarks, leasedClaims, openClaims } from "../projectio
 import type { ReadRows } from "../projections/Projector.js"
 import { listServers } from "../projections/serverQueries.js"
 import { reapOrphans } from "../runtimes/reapOrphans.js"
+import { scheduleBackups } from "./Backups.js"
 import { boundClaims } from "./boundClaims.js"
 import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
@@ -135,6 +136,11 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* Effect.forkScoped(boot.importer.watch)
     const archiveAfter = settings["journal.archive_after"]
     if (archiveAfter !== undefined) yield* Effect.forkScoped(boot.archive.schedule(archiveAfter, clock.now))
+    const backupEvery = settings["journal.backup_every"]
+    if (backupEvery !== undefined) {
+      const services = { ...boot, now: clock.now, take: boot.takeBackup }
+      yield* Effect.forkScoped(scheduleBackups(services, backupEvery))
+    }
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",
       discard: true

@@ -43,6 +43,7 @@ import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { agentFilesOf, makeHubIdentities } from "./access.js"
 import { startAuditLog } from "./auditLog.js"
+import { type TakeBackup, takeOnThread } from "./Backups.js"
 import { bind } from "./bind.js"
 import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
@@ -125,6 +126,8 @@ export interface StartOptions {
   readonly workflowLimits?: WorkflowLimits
   /** False where the state folder goes with the process: clients of the old ledger are told so. */
   readonly isLasting?: boolean
+  /** How a backup that is due is made: by default on a thread of its own. */
+  readonly takeBackup?: TakeBackup
   /** Whether changed files are noticed; by default they are. */
   readonly watch?: boolean
 }
@@ -140,6 +143,7 @@ export const startHub = (
     senseWorker = senseWorkerEntry,
     workflowWorker = workflowWorkerEntry,
     workflowLimits = defaultLimits,
+    takeBackup = takeOnThread(),
     watch = true,
     isLasting = true
   }: StartOptions = {}
@@ -336,6 +340,8 @@ export const startHub = (
         observed.hub,
         tracing
       ),
+      takeBackup,
+      version,
       rebuild: (name) => tracing.span("projection.rebuild", rebuild(name)),
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
