@@ -16,6 +16,7 @@ await build({
     // Beside the chunks, where the code that starts it looks for it.
     "chunks/writerThread": "dist/src/hub/writerThread.js",
     "chunks/foldingThread": "dist/src/replay/foldingThread.js",
+    "chunks/backupThread": "dist/src/hub/backupThread.js",
     "chunks/senseWorker": "dist/src/runtimes/senseWorker.js",
     "chunks/workflowWorker": "dist/src/runtimes/workflowWorker.js"
   },

@@ -1,4 +1,7 @@
-/** `npm run soak -- --minutes 20`: works a hub with restarts and followers; exit 1 for anything lost, repeated or growing. */
+/**
+ * `npm run soak -- --minutes 20`: works a hub with restarts and followers; exit 1 for anything lost, repeated or growing. A boot lasts
+ * `--restart-every` seconds: what grows by the minute would not show in shorter ones.
+ */
 import { parseArgs } from "node:util"
 import { makeWorkspace, removeWorkspace } from "../test/support/hubProcess.js"
 import { runSoak } from "../test/support/soak.js"
@@ -8,6 +11,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "20" },
     clients: { type: "string", default: "16" },
     followers: { type: "string", default: "20" },
+    "restart-every": { type: "string", default: "300" },
     rate: { type: "string", default: "500" },
     seed: { type: "string", default: String(process.pid) }
   }
@@ -16,7 +20,7 @@ const workspace = makeWorkspace()
 const { samples, ...result } = await runSoak({
   workspace,
   durationMs: Number(values.minutes) * 60_000,
-  restartEveryMs: 60_000,
+  restartEveryMs: Number(values["restart-every"]) * 1_000,
   sampleEveryMs: 2_000,
   clients: Number(values.clients),
   followers: Number(values.followers),

@@ -85,6 +85,8 @@ export class ActorSystem extends Context.Tag("mound/ActorSystem")<
     readonly floorAt: () => number
     /** Commands that wait for their turn. */
     readonly waiting: () => number
+    /** Deadlines that are armed. */
+    readonly armed: () => number
     /** How long the most overdue deadline has waited, ms. */
     readonly overdueMs: () => number
     /** Invocations that run, save those that stand. */
@@ -328,6 +330,7 @@ const make = (options: ActorSystemOptions) =>
       raiseFloor,
       floorAt: () => floorAt,
       waiting: () => queue.waiting,
+      armed: () => deadlines.size,
       overdueMs: () => deadlines.overdueMs,
       running: driver.running,
       quiesce: (except) =>

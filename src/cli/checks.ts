@@ -1,9 +1,11 @@
 /** What `mound doctor` looks at: each check says how it is and, if something is wrong, what to do. None of them writes anything. */
 import { existsSync, statfsSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { Effect, Option } from "effect"
 import { loadWorkspace } from "../config/loadWorkspace.js"
 import { environment } from "../config/process.js"
 import type { Settings } from "../config/Settings.js"
+import { checkSegments } from "../events/checkSegments.js"
 import * as EventRows from "../events/EventRows.js"
 import { currentFormat } from "../events/migrations.js"
 import * as SqliteStore from "../events/SqliteStore.js"
@@ -67,6 +69,7 @@ export const checksOf = (place: Place): ReadonlyArray<Check> => {
     { name: "disk", look: Effect.sync(() => disk(existsSync(stateDir) ? stateDir : workspace)) },
     { name: "hub", look: Effect.map(found, (discovery) => hub(discovery, stateDir)) },
     { name: "journal", look: journal(place) },
+    { name: "archive", look: archive(stateDir) },
     { name: "write-ahead log", look: Effect.sync(() => writeAheadLog(stateDir)) },
     { name: "clock", look: clock(stateDir) },
     { name: "backup", look: backup(stateDir) },
@@ -174,6 +177,15 @@ const journal = ({ stateDir, isDeep }: Place): Effect.Effect<Finding> =>
             "restore a backup: journal import DIR"
           )
         : ok(`${head.offset} events, ${size} MiB, format ${currentFormat}, ${range} verified`)
+    })
+  )
+
+const archive = (stateDir: string): Effect.Effect<Finding> =>
+  inStore(stateDir, (store) =>
+    Effect.map(checkSegments(store), ({ segments, toOffset, fault }) => {
+      if (fault !== undefined)
+        return finding("FAIL", fault, `put that file back from a backup, into ${join(stateDir, "archive")}`)
+      return ok(segments === 0 ? "nothing is archived" : `${segments} files, up to offset ${toOffset}`)
     })
   )
 

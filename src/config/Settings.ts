@@ -6,7 +6,20 @@ import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
-import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
+import {
+  boolean,
+  duration,
+  headers,
+  integer,
+  number,
+  offOr,
+  type Parser,
+  size,
+  text,
+  texts,
+  webUrl,
+  word
+} from "./parsers.js"
 import { builtInRuntimes, runtimeTable } from "./runtimes.js"
 import { workspaceKeys } from "./WorkspaceConfig.js"
 
@@ -90,12 +103,17 @@ const settings = {
   "log.max_bytes": setting(size(1_000, 1_024 ** 4), 10 * MiB),
   "log.max_files": setting(integer(0, 1_000), 5),
   "journal.archive_after": setting(offOr(duration(dayMs, 3_650 * dayMs)), undefined),
+  "journal.backup_every": setting(offOr(duration(1_000, 365 * dayMs)), undefined),
+  "journal.backup_keep": setting(integer(1, 10_000), 7),
   "streams.enabled": setting(boolean, false, { alias: "experimental.durableStreams" }),
   "streams.long_poll": setting(duration(100, dayMs), 30_000),
   "streams.heartbeat": setting(duration(100, dayMs), 30_000),
   "streams.comment": setting(duration(100, dayMs), 15_000),
   "servers.ttl": setting(duration(1_000, dayMs), 30_000),
   "servers.forget_after": setting(duration(1_000, 30 * dayMs), 300_000),
+  "telemetry.endpoint": setting<string | undefined>(webUrl, undefined),
+  "telemetry.interval": setting(duration(100, dayMs), 10_000),
+  "telemetry.service": setting(text, "mound"),
   "ledger.preclaim": setting(boolean, false),
   "ledger.list_claimed": setting(boolean, true),
   "ledger.compat_ttl": setting(offOr(duration(1_000, dayMs)), undefined),
@@ -188,7 +206,9 @@ const variables: { readonly [K in Key]?: string } = {
   "http.host": "MOUND_HOST",
   "ledger.runtime_file": "MOUND_RUNTIME_FILE",
   "hub.drain_timeout": "MOUND_DRAIN_TIMEOUT",
-  "hub.ready_timeout": "MOUND_READY_TIMEOUT"
+  "hub.ready_timeout": "MOUND_READY_TIMEOUT",
+  "telemetry.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "telemetry.service": "OTEL_SERVICE_NAME"
 }
 
 export type Settings = {
@@ -198,6 +218,8 @@ export type Settings = {
   readonly stateDir: string
   /** The token itself, from MOUND_TOKEN. */
   readonly token: string | undefined
+  /** What a collector is shown, from OTEL_EXPORTER_OTLP_HEADERS: often a secret, so never from a file. */
+  readonly telemetryHeaders: { readonly [name: string]: string }
   /** Where the port comes from, if it is set. */
   readonly portSource: "flag" | "env" | "config" | undefined
 }
@@ -256,10 +278,12 @@ export const loadSettings = ({
       else values[key] = parsed.value
       if (key === "http.port") portSource = found.from
     }
+    const telemetryHeaders = readHeaders(environment, problems)
     if (problems.length > 0) return new SettingsInvalid({ problems })
     const stateDir = trimmed(environment.MOUND_DIR) ?? join(workspace, ".mound")
     const token = trimmed(environment.MOUND_TOKEN)
-    const loaded = { ...values, workspace, stateDir, token, portSource } as unknown as Settings
+    const own = { workspace, stateDir, token, telemetryHeaders, portSource }
+    const loaded = { ...values, ...own } as unknown as Settings
     const ignored = [...withoutTokens(loaded), ...oldVariables(environment)]
     return Effect.succeed({ settings: loaded, warnings: [...warnings, ...ignored] })
   })
@@ -316,6 +340,17 @@ const plainNumber = (
     return undefined
   }
   return undefined
+}
+
+const readHeaders = (
+  environment: Environment,
+  problems: Array<SettingProblem>
+): { readonly [name: string]: string } => {
+  const source = "OTEL_EXPORTER_OTLP_HEADERS"
+  const parsed = headers(trimmed(environment[source]) ?? "")
+  if ("value" in parsed) return parsed.value
+  problems.push({ key: "its value", source, problem: parsed.problem })
+  return {}
 }
 
 /** Values are trimmed, and an empty one is unset. */

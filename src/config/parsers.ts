@@ -73,3 +73,31 @@ export const offOr =
   <A>(parser: Parser<A>): Parser<A | undefined> =>
   (raw) =>
     raw === "off" || raw === false || raw === 0 || raw === "0" ? valid(undefined) : parser(raw)
+
+/** An address of the web, without a password: what may be shown to anybody. */
+export const webUrl: Parser<string> = (raw) => {
+  const url = typeof raw === "string" && URL.canParse(raw) ? new URL(raw) : undefined
+  const fits = url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
+  return fits ? valid(String(raw)) : wrong("must be an http or https url, without a password in it")
+}
+
+/** `name=value,name=value`, the values percent-encoded. Says nothing of what they are: they may be secrets. */
+export const headers: Parser<{ readonly [name: string]: string }> = (raw) => {
+  const found: { [name: string]: string } = {}
+  for (const each of String(raw).split(",")) {
+    if (each.trim() === "") continue
+    const [, name, value] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*([\x21-\x7e]*)\s*$/.exec(each) ?? []
+    const decoded = name === undefined ? undefined : percentDecoded(value as string)
+    if (decoded === undefined) return wrong("must be name=value, several with commas between them")
+    found[name as string] = decoded
+  }
+  return valid(found)
+}
+
+const percentDecoded = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}

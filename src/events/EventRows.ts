@@ -124,6 +124,13 @@ export const newestOfType = (
     ([event]) => event
   )
 
+/** Every event of a type, in order, under the same condition. */
+export const allOfType = (
+  store: Store,
+  type: string
+): Effect.Effect<ReadonlyArray<RecordedEvent>, JournalUnavailable> =>
+  readEvents(store, `FROM events WHERE type = ? ORDER BY "offset"`, [type])
+
 // CROSS JOIN makes SQLite look up each wanted stream, not scan the events for them.
 const ofStreams = `FROM json_each(?) AS wanted CROSS JOIN events
   ON events.stream = wanted.value ->> 0 AND events.version > wanted.value ->> 1

@@ -51,6 +51,19 @@ export const layer = (path: string): Layer.Layer<SqliteStore, JournalUnavailable
 export const layerReadOnly = (path: string): Layer.Layer<SqliteStore, JournalUnavailable | FormatTooNew> =>
   Layer.scoped(SqliteStore, make(path, openForReading(path)))
 
+/**
+ * Like `layerReadOnly`, for a journal that nobody else has open: SQLite's own files beside it go with this store. One that may not write
+ * at all must leave them behind.
+ */
+export const layerLast = (path: string): Layer.Layer<SqliteStore, JournalUnavailable | FormatTooNew> =>
+  Layer.scoped(
+    SqliteStore,
+    make(
+      path,
+      Effect.tap(openForReading(path, false), ({ reader }) => pragma(reader, "query_only = ON"))
+    )
+  )
+
 /** Like `layerReadOnly`, but it goes on showing the moment at which it was first read, whatever a hub appends meanwhile. */
 export const layerMoment = (path: string): Layer.Layer<SqliteStore, JournalUnavailable | FormatTooNew> =>
   Layer.scoped(
@@ -153,9 +166,9 @@ const openForWriting = (path: string): Opening =>
     return { writer, reader }
   })
 
-const openForReading = (path: string): Opening =>
+const openForReading = (path: string, readonly = true): Opening =>
   Effect.gen(function* () {
-    const reader = yield* connection(path, true)
+    const reader = yield* connection(path, readonly)
     yield* pragma(reader, "busy_timeout = 5000")
     const found = yield* readFormat(reader)
     if (found > currentFormat) return yield* new FormatTooNew({ path, found, known: currentFormat })

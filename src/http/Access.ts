@@ -86,6 +86,9 @@ export const makeAccess = ({ allowedHosts, allowedOrigins, identities, limits }:
       !identities.isAsked || need === "probe" || need === "open"
         ? undefined
         : lacking(identities.shown(bearerOf(headers)), need),
+    /** Undefined when the request names one of this hub's hosts. */
+    checkHost: ({ headers }: IncomingMessage): Denied | undefined =>
+      isAllowedHost(headers.host) ? undefined : unreadable("host"),
     /** Whether the caller has shown a token, or none is asked for. */
     isTrusted: ({ headers }: IncomingMessage): boolean =>
       !identities.isAskedOfAll || identities.shown(bearerOf(headers))._tag === "Known",

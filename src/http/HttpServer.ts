@@ -21,7 +21,9 @@ import { listenOnSocket, ownerAccess } from "./listenOnSocket.js"
 import type { McpRoute } from "./mcp.js"
 import { isProbe, type ProbeServices, probe } from "./probes.js"
 import { discardBody, retryHeader, sendFailure, sendJson, sendText } from "./respond.js"
+import { routeName } from "./routeName.js"
 import type { ApiServer, Target } from "./serve.js"
+import { streamPrefix } from "./streamRequest.js"
 
 /** The address cannot be had. */
 export class BindFailed extends Schema.TaggedError<BindFailed>()("BindFailed", {
@@ -49,7 +51,14 @@ export interface HttpServices extends ProbeServices, FollowServices {
     response: ServerResponse,
     target: Target
   ) => Effect.Effect<void> | undefined
-  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
+  readonly metrics: { readonly text: Effect.Effect<string>; readonly contentType: string }
+  /** The same work, seen from outside by the name of its route. */
+  readonly observe: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: string,
+    work: Effect.Effect<void>
+  ) => Effect.Effect<void>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void
 }
@@ -104,7 +113,8 @@ export const makeHttpServer = (
           connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 10)
         },
         (request, response) => {
-          const work = answerAlways(served, request, response)
+          const route = routeName(targetOf(request.url ?? "")?.path ?? "", served.api.pathOf)
+          const work = served.observe(request, response, route, answerAlways(served, request, response))
           exchanges.begin(request, response, work, served.access.isKnown(request))
         }
       )
@@ -167,7 +177,11 @@ const answer = (
     discardBody(request, response)
     return void sendText(response, 414, "url too long")
   }
-  const denied = access.check(request, () => needOf(services, request, path))
+  // What may be asked of a stream is no secret, and a browser asks it without a token (contracts: streams 5.4).
+  const isStreamOptions = request.method === "OPTIONS" && path.startsWith(streamPrefix)
+  const denied = isStreamOptions
+    ? access.checkHost(request)
+    : access.check(request, () => needOf(services, request, path))
   const shared = denied?.isShared === false ? undefined : access.sharing(request)
   for (const [name, value] of Object.entries(shared ?? {})) response.setHeader(name, value)
   if (shared && isPreflight(request)) return void response.writeHead(204).end()
@@ -228,9 +242,7 @@ const page = (
 
 /** Scraped also while the hub starts. */
 const sendMetrics = ({ metrics }: HttpServices, response: ServerResponse): Effect.Effect<void> =>
-  Effect.map(Effect.promise(metrics.text), (text) =>
-    sendText(response, 200, text, { "Content-Type": metrics.contentType })
-  )
+  Effect.map(metrics.text, (text) => sendText(response, 200, text, { "Content-Type": metrics.contentType }))
 
 const runEvents = /^\/workflow_runs\/([^/]+)\/events$/
 

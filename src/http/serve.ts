@@ -72,6 +72,7 @@ type Answer = (call: Call<HttpApiEndpoint.HttpApiEndpoint.Any>) => Effect.Effect
 /** An endpoint, ready to be matched: `undefined` stands for a parameter in its path. */
 interface Route {
   readonly method: string
+  readonly path: string
   readonly need: Scope
   readonly segments: ReadonlyArray<{ readonly literal: string } | { readonly parameter: string }>
   /** Of an answer that names none of its own. */
@@ -94,6 +95,8 @@ export interface ApiServer {
   ) => Effect.Effect<void> | undefined
   /** What the endpoint that owns this method and path needs of its caller; undefined when none does. */
   readonly needOf: (method: string, path: string) => Scope | undefined
+  /** The path of the endpoint that has this one, with its parameters' names; undefined when there is none. */
+  readonly pathOf: (path: string) => string | undefined
 }
 
 /** A request's path, still encoded, and its query. */
@@ -120,6 +123,10 @@ export const makeApiServer = (
     routes.find((each) => each.method === method && matches(each, segments))
   return {
     needOf: (method, path) => find(method, segmentsOf(path))?.need,
+    pathOf: (path) => {
+      const segments = segmentsOf(path)
+      return routes.find((each) => matches(each, segments))?.path
+    },
     handle: (request, response, { path, query }) => {
       const segments = segmentsOf(path)
       const route = find(request.method, segments)
@@ -164,6 +171,7 @@ const routesOf = (
         Schema.decodeUnknown(schema as Schema.Schema<unknown, unknown>, strict)
       routes.push({
         method: endpoint.method,
+        path: endpoint.path,
         need: needs[endpoint.name as keyof typeof needs],
         segments: endpoint.path.slice(1).split("/").map(toSegment),
         status: usualStatusOf(endpoint.successSchema),

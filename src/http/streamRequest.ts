@@ -4,6 +4,9 @@ import { everything, type JournalReading } from "./JournalReading.js"
 import type { StreamReason } from "./refusals.js"
 import { decodeToken, type TokenContext, type TokenFault } from "./StreamToken.js"
 
+/** What stands before a stream's name in its path. */
+export const streamPrefix = "/v1/stream/"
+
 export type Fault = StreamReason | TokenFault
 
 export interface StreamRequest {

@@ -15,7 +15,7 @@ import { encodeToken } from "./StreamToken.js"
 import { type CallFailure, reasonOf, type Target } from "./serve.js"
 import { feed, type Standing } from "./streamFeed.js"
 import { cursorAfter } from "./streamFrames.js"
-import { parseRequest, readingOf, type StreamRequest } from "./streamRequest.js"
+import { parseRequest, readingOf, type StreamRequest, streamPrefix } from "./streamRequest.js"
 import { writeOut } from "./writeOut.js"
 
 export interface StreamServices {
@@ -31,7 +31,6 @@ export interface StreamServices {
   readonly onDefect: (error: unknown) => void
 }
 
-const prefix = "/v1/stream/"
 const allowed = "GET, HEAD, OPTIONS"
 
 type Answering = Effect.Effect<void, CallFailure>
@@ -214,7 +213,7 @@ export const makeStreamRoutes = (services: StreamServices) => {
 
   /** The work of answering a request for a stream, or undefined when it is for none. */
   return (request: IncomingMessage, response: ServerResponse, { path, query }: Target) => {
-    if (!path.startsWith(prefix)) return undefined
+    if (!path.startsWith(streamPrefix)) return undefined
     response.setHeader("X-Content-Type-Options", "nosniff")
     response.setHeader("Cross-Origin-Resource-Policy", "same-origin")
     const answering = Effect.suspend(() => {
@@ -226,7 +225,7 @@ export const makeStreamRoutes = (services: StreamServices) => {
         }
         return Effect.sync(() => void response.writeHead(204, headers).end())
       }
-      const name = decodeName(path.slice(prefix.length))
+      const name = decodeName(path.slice(streamPrefix.length))
       return name === undefined
         ? refusal({
             _tag: "BadParameter",
@@ -246,7 +245,24 @@ export const makeStreamRoutes = (services: StreamServices) => {
   }
 }
 
-const preflight = "If-None-Match, If-Match, Last-Event-ID, Authorization, Content-Type"
+/** Every header that the protocol knows, also those of what cannot be done to a stream of the journal: that is said when it is tried. */
+const preflight = [
+  "Authorization",
+  "Content-Type",
+  "If-Match",
+  "If-None-Match",
+  "Last-Event-ID",
+  "Stream-Closed",
+  "Stream-Expires-At",
+  "Stream-Fork-Offset",
+  "Stream-Fork-Sub-Offset",
+  "Stream-Forked-From",
+  "Stream-Seq",
+  "Stream-TTL",
+  "Producer-Epoch",
+  "Producer-Id",
+  "Producer-Seq"
+].join(", ")
 
 const decodeName = (text: string): string | undefined => {
   try {

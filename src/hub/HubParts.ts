@@ -15,9 +15,11 @@ import type { Rebuilt } from "../events/Writer.js"
 import type { Followers } from "../http/Followers.js"
 import type { Identities } from "../http/Identities.js"
 import type { CallFailure } from "../http/serve.js"
+import type { Tracing } from "../http/Tracing.js"
 import type { Projector } from "../projections/Projector.js"
 import type { AgentFiles } from "./AgentFiles.js"
 import type { AuditLog } from "./auditLog.js"
+import type { TakeBackup } from "./Backups.js"
 import type { Configuration } from "./Configuration.js"
 import type { HubLog } from "./hubLog.js"
 import type { LedgerImporter } from "./LedgerImporter.js"
@@ -52,12 +54,16 @@ export interface HubParts extends PeerParts {
   readonly log: HubLog
   readonly audit: AuditLog
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly identities: Identities
   /** Set where agents are known by their tokens. */
   readonly agentFiles: AgentFiles | undefined
   /** The hub's own state as of its newest committed event. */
   readonly hub: () => HubState
   readonly archive: Archive
+  readonly takeBackup: TakeBackup
+  /** Of this program. */
+  readonly version: string
   readonly rebuild: (name: string, by: string) => Effect.Effect<Rebuilt, CallFailure>
   /** Records a fault in this program. */
   readonly onDefect: (error: unknown) => void

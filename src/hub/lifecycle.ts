@@ -10,6 +10,7 @@ import { countByState, countMarks, leasedClaims, openClaims } from "../projectio
 import type { ReadRows } from "../projections/Projector.js"
 import { listServers } from "../projections/serverQueries.js"
 import { reapOrphans } from "../runtimes/reapOrphans.js"
+import { scheduleBackups } from "./Backups.js"
 import { boundClaims } from "./boundClaims.js"
 import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
@@ -39,9 +40,12 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
   const running =
     (body: (boot: Boot, call: InvocationCall) => Effect.Effect<void>) => (call: InvocationCall) =>
       Effect.suspend(() => body(boot(), call))
+  /** Seen from outside as one piece of work. */
+  const told = (name: string, body: Parameters<typeof running>[0]) =>
+    running((parts, call) => parts.tracing.span(`hub.${name}`, body(parts, call)))
   return {
     recover: {
-      run: running((parts, call) => Effect.orDie(recover(parts, call))),
+      run: told("recover", (parts, call) => Effect.orDie(recover(parts, call))),
       lost: (cause): HubCommand => ({
         type: "FailStart",
         phase: "recover",
@@ -54,8 +58,8 @@ export const makeInvocations = (boot: () => Boot): HubInvocations => {
       // Sweeps and deadlines stop with it; nothing that was acknowledged is at risk, so the hub ends in good order.
       lost: (): HubCommand => ({ type: "DrainHub", force: true, reason: "serve was lost" })
     },
-    drain: { run: running(drain), lost: (): HubCommand => ({ type: "CompleteDrain" }) },
-    close: { run: running(close), lost: (): HubCommand => ({ type: "StopHub" }) }
+    drain: { run: told("drain", drain), lost: (): HubCommand => ({ type: "CompleteDrain" }) },
+    close: { run: told("close", close), lost: (): HubCommand => ({ type: "StopHub" }) }
   }
 }
 
@@ -132,6 +136,11 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* Effect.forkScoped(boot.importer.watch)
     const archiveAfter = settings["journal.archive_after"]
     if (archiveAfter !== undefined) yield* Effect.forkScoped(boot.archive.schedule(archiveAfter, clock.now))
+    const backupEvery = settings["journal.backup_every"]
+    if (backupEvery !== undefined) {
+      const services = { ...boot, now: clock.now, take: boot.takeBackup }
+      yield* Effect.forkScoped(scheduleBackups(services, backupEvery))
+    }
     yield* Effect.all([sweeper.schedule, declarePresences(boot, hub().offset), lifecycleLog(boot)], {
       concurrency: "unbounded",
       discard: true

@@ -4,6 +4,7 @@ import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import { refusal } from "../http/refusals.js"
 import type { CallFailure } from "../http/serve.js"
+import type { Tracing } from "../http/Tracing.js"
 import { type Archived, type ArchiveRequest, type ArchiveServices, archiveJournal } from "./archiveJournal.js"
 
 export interface Archive {
@@ -19,21 +20,23 @@ export const makeArchive = (
   services: Pick<ArchiveServices, "journal" | "rows" | "writer">,
   system: ActorSystem["Type"],
   hubKind: HubKind,
-  hub: () => HubState
+  hub: () => HubState,
+  tracing: Tracing
 ): Archive => {
   let isRunning = false
   const run = (request: ArchiveRequest, by: string): Effect.Effect<Archived, CallFailure> =>
     Effect.suspend((): Effect.Effect<Archived, CallFailure> => {
       if (isRunning) return refusal({ _tag: "OperationBusy", operation: "archiving" })
       isRunning = true
-      return archiveJournal(
+      const work = archiveJournal(
         {
           ...services,
           archivedTo: () => hub().context.archivedTo,
           record: (segment) => system.send(hubKind, "", { type: "RecordArchive", ...segment }, { by })
         },
         request
-      ).pipe(
+      )
+      return tracing.span("journal.archive", work).pipe(
         Effect.ensuring(
           Effect.sync(() => {
             isRunning = false

@@ -1,13 +1,16 @@
 /**
- * What a monitoring system scrapes (contracts: hub 5). Counters and histograms are fed as things happen, gauges are read when they are
- * asked for. Labels come from closed sets, never from ids.
+ * What a monitoring system scrapes (contracts: hub 5). Counters and histograms are fed as things happen, gauges (`hubGauges.ts`) are
+ * read when they are asked for. Labels come from closed sets, never from ids.
  */
 import { Effect } from "effect"
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client"
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client"
 import type { Envelope, Outcome } from "../actors/CommandQueue.js"
 import type { Journal } from "../events/Journal.js"
+import type { Collected } from "../http/otlpMetrics.js"
+import type { Tracing } from "../http/Tracing.js"
 import { makeClaimMetrics } from "./claimMetrics.js"
 import type { HubParts } from "./HubParts.js"
+import { registerGauges } from "./hubGauges.js"
 
 /** From 100 us to 10 s. */
 const seconds = [
@@ -54,15 +57,31 @@ export const makeMetrics = () => {
     registers
   })
   const claims = makeClaimMetrics(registers)
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `mound_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      }
-    })
+  const requests = new Counter({
+    name: "mound_http_requests_total",
+    help: "Requests that were answered.",
+    labelNames: ["route", "status"] as const,
+    registers
+  })
+  const requestSeconds = new Histogram({
+    name: "mound_http_seconds",
+    help: "From a request's arrival to the end of its answer.",
+    labelNames: ["route"] as const,
+    buckets: seconds,
+    registers
+  })
+  const defects = new Counter({
+    name: "mound_defects_total",
+    help: "Faults in the hub itself that a command or a request has met.",
+    registers
+  })
+  const telemetryLost = new Counter({
+    name: "mound_telemetry_lost_total",
+    help: "Requests to the collector of telemetry that it has not taken.",
+    registers
+  })
+  /** Brings up to date what is no count of this process. */
+  let refresh: Effect.Effect<void> = Effect.void
 
   return {
     carriedOut: (envelope: Envelope, outcome: Outcome, now: number): void => {
@@ -79,47 +98,55 @@ export const makeMetrics = () => {
 
     refused: (tag: string): void => refusals.inc({ tag }),
 
+    answered: (route: string, status: number, tookSeconds: number): void => {
+      requests.inc({ route, status })
+      requestSeconds.observe({ route }, tookSeconds)
+    },
+
+    defect: (): void => defects.inc(),
+
+    telemetryLost: (): void => telemetryLost.inc(),
+
     /** The same journal, its appends measured. */
-    measured: (journal: Journal["Type"]): Journal["Type"] => ({
+    measured: (journal: Journal["Type"], tracing: Tracing): Journal["Type"] => ({
       ...journal,
       append: (batch) =>
         Effect.suspend(() => {
           const startedAt = performance.now()
-          return Effect.onExit(journal.append(batch), () =>
+          const measured = Effect.onExit(journal.append(batch), () =>
             Effect.sync(() => {
               appendSeconds.observe((performance.now() - startedAt) / 1_000)
               batchEvents.observe(batch.events.length)
             })
           )
+          return tracing.span("journal.append", measured, {
+            attributes: { "mound.events": batch.events.length }
+          })
         })
     }),
 
     /** Begins to show what the hub itself can be asked. */
-    observe: ({ system, hub, log, followers, claimKind }: HubParts): void => {
-      claims.observe(claimKind)
-      system.refusals.listen(claims.refused)
-      gauge("up", "1 while the hub is ready.", () => Number(hub().name === "ready"))
-      gauge("command_queue_depth", "Commands that wait for their turn.", system.waiting)
-      gauge(
-        "deadline_lag_seconds",
-        "How long the most overdue deadline has waited.",
-        () => system.overdueMs() / 1_000
-      )
-      gauge("actors_live", "Actors in memory.", system.live)
-      gauge("invocations", "Invocations that do something.", () => system.running().length)
-      gauge("followers", "Connections that follow a stream.", () => followers.count)
-      gauge("log_lag_events", "Events that the hub log has still to take.", log.lag)
-      gauge("quarantined_streams", "Streams whose history does not fold.", () => system.quarantined().length)
-      gauge("claims_held", "Claims that a peer holds.", () =>
-        claimKind.index.count("held.active", "held.grace", "held.offered")
-      )
-      gauge("journal_writable", "1 while the journal takes writes.", () =>
-        Number(system.outage() === undefined)
-      )
+    observe: (parts: HubParts): void => {
+      claims.observe(parts.claimKind)
+      parts.system.refusals.listen(claims.refused)
+      refresh = registerGauges(registry, parts)
     },
 
     /** The text exposition format. */
-    text: (): Promise<string> => registry.metrics(),
+    text: Effect.suspend(() =>
+      Effect.zipRight(
+        refresh,
+        Effect.promise(() => registry.metrics())
+      )
+    ),
+    /** The same as values. */
+    collect: Effect.suspend(
+      (): Effect.Effect<Collected> =>
+        Effect.zipRight(
+          refresh,
+          Effect.promise(() => registry.getMetricsAsJSON())
+        )
+    ),
     contentType: registry.contentType
   }
 }

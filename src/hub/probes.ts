@@ -93,7 +93,7 @@ const look = (watcher: Watcher, { system, hubKind, hub, now }: ProbeServices): E
     return Effect.ignore(system.send(hubKind, "", command, { by: "hub" }))
   })
 
-const makeProbes = ({ system, settings, log, agentFiles, now }: ProbeServices) =>
+const makeProbes = ({ system, hub, settings, log, agentFiles, now }: ProbeServices) =>
   Effect.gen(function* () {
     const delay = yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -181,6 +181,16 @@ const makeProbes = ({ system, settings, log, agentFiles, now }: ProbeServices) =
         holdMs: 0,
         /** 1 while a file of tokens or kinds cannot be used: the one before it stays in force. */
         measure: () => Number(agentFiles?.isRejected() ?? false)
+      },
+      {
+        ...whole,
+        component: "backup",
+        reason: "overdue",
+        limit: 2 * (settings["journal.backup_every"] ?? Number.POSITIVE_INFINITY),
+        clearAt: 2 * (settings["journal.backup_every"] ?? Number.POSITIVE_INFINITY),
+        holdMs: 0,
+        /** How old the newest one is; where there is none, how long it could have been taken. */
+        measure: () => now() - (hub().context.lastBackup?.at ?? hub().context.readyAt ?? now())
       },
       {
         ...whole,

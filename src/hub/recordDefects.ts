@@ -15,12 +15,13 @@ export const recordDefects = (
   queue: Queue.Dequeue<Defect>,
   system: ActorSystem["Type"],
   hubKind: HubKind,
-  now: () => number
+  { now, count }: { readonly now: () => number; readonly count: () => void }
 ): Effect.Effect<never> => {
   const recordedAt = new Map<string, number>()
   return Effect.forever(
     Effect.gen(function* () {
       const { stream = null, offset, where, error } = yield* Queue.take(queue)
+      count()
       const message = error instanceof Error ? error.message : String(error)
       yield* Effect.logError(`${where}${stream === null ? "" : ` of ${stream}`}: ${message}`)
       const key = `${where} ${stream} ${message}`

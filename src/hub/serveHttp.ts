@@ -14,6 +14,7 @@ import { LedgerDoor } from "../http/LedgerDoor.js"
 import { makeLedgerRoutes } from "../http/ledgerRoutes.js"
 import { makeMcpRoute } from "../http/mcp.js"
 import { makeMessageHandlers } from "../http/messageHandlers.js"
+import { observeRequests } from "../http/observeRequests.js"
 import { makePeerHandlers } from "../http/peerHandlers.js"
 import { makePresenceHandlers } from "../http/presenceHandlers.js"
 import { type RateRules, usualRates } from "../http/RateLimits.js"
@@ -182,6 +183,7 @@ export const makeHubServer = (
     metrics: parts.metrics,
     journal,
     hub,
+    observe: observeRequests(parts.metrics.answered, parts.tracing),
     onDefect,
     isLasting,
     audit: parts.audit.note,

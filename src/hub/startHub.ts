@@ -33,6 +33,7 @@ import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
 import { verify } from "../events/verify.js"
 import { Writer } from "../events/Writer.js"
 import { Followers } from "../http/Followers.js"
+import type { Tracing } from "../http/Tracing.js"
 import * as Projector from "../projections/Projector.js"
 import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
@@ -42,6 +43,7 @@ import { makeWorkers } from "../runtimes/Workers.js"
 import { defaultLimits, type WorkflowLimits } from "../runtimes/workflowInvocations.js"
 import { agentFilesOf, makeHubIdentities } from "./access.js"
 import { startAuditLog } from "./auditLog.js"
+import { type TakeBackup, takeOnThread } from "./Backups.js"
 import { bind } from "./bind.js"
 import { CurrentConfig, makeConfiguration } from "./Configuration.js"
 import { makeGate } from "./gate.js"
@@ -72,6 +74,7 @@ import {
 import { makeSweeper } from "./Sweeper.js"
 import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
+import { startTelemetry, tracedSystem } from "./telemetry.js"
 
 export type StartFailure =
   | ConfigInvalid
@@ -123,6 +126,8 @@ export interface StartOptions {
   readonly workflowLimits?: WorkflowLimits
   /** False where the state folder goes with the process: clients of the old ledger are told so. */
   readonly isLasting?: boolean
+  /** How a backup that is due is made: by default on a thread of its own. */
+  readonly takeBackup?: TakeBackup
   /** Whether changed files are noticed; by default they are. */
   readonly watch?: boolean
 }
@@ -138,6 +143,7 @@ export const startHub = (
     senseWorker = senseWorkerEntry,
     workflowWorker = workflowWorkerEntry,
     workflowLimits = defaultLimits,
+    takeBackup = takeOnThread(),
     watch = true,
     isLasting = true
   }: StartOptions = {}
@@ -157,6 +163,7 @@ export const startHub = (
     const defects = yield* makeDefectQueue
     const commands = new AnsweredCommands()
     const metrics = makeMetrics()
+    const tracing = yield* startTelemetry(settings, metrics, { version, bootId })
 
     // The kinds are made before the hub that they are part of: what runs in their states asks for it when it runs.
     let boot: Boot | undefined
@@ -196,38 +203,45 @@ export const startHub = (
     const senseKind = makeHubSenseKind(config, () => theBoot().senses.world)
 
     const path = journalPath(stateDir)
-    const services = yield* openServices(path, writer(path), metrics, {
-      kinds: [
-        hubKind,
-        claimKind,
-        senseKind,
-        workflowKind,
-        runKind,
-        peers.peerKind,
-        peers.presenceKind,
-        serverKind
-      ],
-      unheld: hubKind,
-      gate: makeGate(hubKind),
-      onCommitted: (changes) => {
-        observed.committed(hubKind, changes)
-        theRuns().observe(changes)
-      },
-      onCarriedOut: (envelope, outcome) => {
-        const now = theBoot().clock.now()
-        commands.add(envelope, outcome, now)
-        metrics.carriedOut(envelope, outcome, now)
-      },
-      onDefect: (defect) => Queue.unsafeOffer(defects, defect),
-      onFatal: observed.died,
-      resume: ({ reason, since, refused }) => ({
-        kind: hubKind,
-        id: "",
-        command: { type: "ResumeWrites", reason, since, refused }
-      })
-    })
+    const services = yield* openServices(
+      path,
+      writer(path),
+      { metrics, tracing },
+      {
+        kinds: [
+          hubKind,
+          claimKind,
+          senseKind,
+          workflowKind,
+          runKind,
+          peers.peerKind,
+          peers.presenceKind,
+          serverKind
+        ],
+        unheld: hubKind,
+        gate: makeGate(hubKind),
+        onCommitted: (changes) => {
+          observed.committed(hubKind, changes)
+          theRuns().observe(changes)
+        },
+        onCarriedOut: (envelope, outcome) => {
+          const now = theBoot().clock.now()
+          commands.add(envelope, outcome, now)
+          metrics.carriedOut(envelope, outcome, now)
+        },
+        onDefect: (defect) => Queue.unsafeOffer(defects, defect),
+        onFatal: observed.died,
+        resume: ({ reason, since, refused }) => ({
+          kind: hubKind,
+          id: "",
+          command: { type: "ResumeWrites", reason, since, refused }
+        })
+      }
+    )
     const { system, clock, projector, head } = services
-    yield* Effect.forkScoped(recordDefects(defects, system, hubKind, clock.now))
+    yield* Effect.forkScoped(
+      recordDefects(defects, system, hubKind, { now: clock.now, count: metrics.defect })
+    )
     const configuration = yield* makeConfiguration(settings.workspace, config, {
       system,
       read: projector.read,
@@ -288,6 +302,7 @@ export const startHub = (
       before: head.offset,
       now: clock.now
     })
+    const rebuild = makeRebuild(projector, system, hubKind)
     const parts: HubParts = {
       ...services,
       ...peers,
@@ -304,6 +319,7 @@ export const startHub = (
       serverKind,
       followers: new Followers(),
       metrics,
+      tracing,
       log,
       agentFiles,
       identities: makeHubIdentities(tokens, agentFiles, peers, clock.now),
@@ -323,9 +339,12 @@ export const startHub = (
         { journal: services.journal, rows: projector.read, writer: services.writer },
         system,
         hubKind,
-        observed.hub
+        observed.hub,
+        tracing
       ),
-      rebuild: makeRebuild(projector, system, hubKind),
+      takeBackup,
+      version,
+      rebuild: (name, by) => tracing.span("projection.rebuild", rebuild(name, by)),
       onDefect: (error) =>
         Queue.unsafeOffer(defects, { stream: undefined, offset: null, where: "invocation", error })
     }
@@ -400,7 +419,7 @@ export const startHub = (
 const openServices = (
   path: string,
   writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
-  metrics: Metrics,
+  { metrics, tracing }: Pick<HubParts, "metrics" | "tracing">,
   options: ActorSystem.ActorSystemOptions
 ) =>
   Effect.gen(function* () {
@@ -411,7 +430,7 @@ const openServices = (
     if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
     const built = yield* ActorSystem.layer(options).pipe(
       Layer.provideMerge(
-        Layer.mergeAll(measuredJournal(metrics), Snapshots.layer, Projector.layer(projections))
+        Layer.mergeAll(measuredJournal(metrics, tracing), Snapshots.layer, Projector.layer(projections))
       ),
       Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
       Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
@@ -421,14 +440,17 @@ const openServices = (
       head,
       writer: Context.get(writing, Writer),
       journal: Context.get(built, Journal),
-      system: Context.get(built, ActorSystem.ActorSystem),
+      system: tracedSystem(Context.get(built, ActorSystem.ActorSystem), tracing),
       projector: Context.get(built, Projector.Projector),
       clock: Context.get(built, HubClock.HubClock)
     }
   })
 
-const measuredJournal = (metrics: Metrics) =>
-  Layer.effect(Journal, Effect.map(Journal, metrics.measured)).pipe(Layer.provide(SqliteJournal.layer))
+const measuredJournal = (metrics: Metrics, tracing: Tracing) =>
+  Layer.effect(
+    Journal,
+    Effect.map(Journal, (journal) => metrics.measured(journal, tracing))
+  ).pipe(Layer.provide(SqliteJournal.layer))
 
 /** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
 const observe = Effect.gen(function* () {

@@ -130,6 +130,6 @@ const endedClean = (stateDir: string): Effect.Effect<boolean> =>
     const [last] = yield* EventRows.readAfter(store, (offset - 1) as Offset, 1)
     return last?.type === "HubStopped" && last.data.clean === true
   }).pipe(
-    Effect.provide(SqliteStore.layerReadOnly(journalPath(stateDir))),
+    Effect.provide(SqliteStore.layerLast(journalPath(stateDir))),
     Effect.catchAll(() => Effect.succeed(false))
   )

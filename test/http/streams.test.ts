@@ -187,6 +187,24 @@ describe("the journal's streams", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("tell a page of any origin what it may ask, and let none of them read that may not", () =>
+    Effect.gen(function* () {
+      const { url } = yield* hubWith()
+      yield* deposit(url, "a")
+      const foreign = { Origin: "https://example.test", "Access-Control-Request-Method": "GET" }
+      const options = yield* get(`${url}/v1/stream/claim%2Fa`, { method: "OPTIONS", headers: foreign })
+      expect(options.status).toBe(204)
+      expect(options.headers.get("access-control-allow-headers")).toMatch(
+        /If-None-Match.*Last-Event-ID.*Producer-Id/
+      )
+      expect(options.headers.get("access-control-allow-origin")).toBe(null)
+      expect((yield* get(`${url}/v1/stream/claim%2Fa`, { headers: { Origin: foreign.Origin } })).status).toBe(
+        403
+      )
+      expect((yield* get(`${url}/claims/a`, { method: "OPTIONS", headers: foreign })).status).toBe(403)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("answer an unchanged stream without its events", () =>
     Effect.gen(function* () {
       const { url } = yield* hubWith()

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, TestContext } from "effect"
+import { Context, Effect, Fiber, Layer, Scope, TestContext } from "effect"
 import * as EventRows from "../../src/events/EventRows.js"
 import { moveToSegment } from "../../src/events/moveToSegment.js"
 import { inspectSegment, writeSegment } from "../../src/events/Segment.js"
@@ -13,6 +13,7 @@ import { verify } from "../../src/events/verify.js"
 import { archiveStopped } from "../../src/hub/archiveStopped.js"
 import { binaryOf, filesIn, moundIn, start, startDev, workspaceFolder } from "../support/binaries.js"
 import { journalOf, type Store } from "../support/exports.js"
+import { startedHub } from "../support/hub.js"
 import { dayOf, linesIn, looking, oldWorkspace, onDay } from "../support/oldJournal.js"
 import { offset } from "../support/stores.js"
 
@@ -159,7 +160,25 @@ describe("archiving", () => {
       const folder = join(workspace, ".mound/archive")
       const [first = ""] = readdirSync(folder).sort()
       const mound = moundIn(workspace)
+      const doctor = Effect.map(mound("doctor", "--json"), ({ code, stdout }) => ({
+        code,
+        archive: (
+          JSON.parse(stdout.split("\n")[0] ?? "") as ReadonlyArray<{ name: string; text: string }>
+        ).find(({ name }) => name === "archive")
+      }))
+      expect(yield* doctor).toMatchObject({
+        code: 0,
+        archive: { level: "OK", text: expect.stringMatching(/^3 files/) }
+      })
       renameSync(join(folder, first), join(folder, "elsewhere"))
+      expect(yield* doctor).toMatchObject({
+        code: 1,
+        archive: {
+          level: "FAIL",
+          text: `${join(folder, first)} is not there`,
+          fix: expect.stringMatching(/^put that file back/)
+        }
+      })
       const gone = yield* mound("journal", "verify", "--json")
       expect([gone.code, JSON.parse(gone.stdout)]).toMatchObject([1, { _tag: "ArchiveMissing" }])
       expect(gone.stderr).toContain(first)
@@ -169,6 +188,10 @@ describe("archiving", () => {
       const bytes = readFileSync(join(folder, first))
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
       writeFileSync(join(folder, first), bytes)
+      expect(yield* doctor).toMatchObject({
+        code: 1,
+        archive: { level: "FAIL", text: `${join(folder, first)} was altered` }
+      })
       expect((yield* mound("journal", "verify")).code).toBe(1)
       const inspected = looking(workspace, (store) => inspectSegment(store, join(folder, first), offset(1)))
       expect((yield* Effect.flip(inspected)).reason).toBe("missing")
@@ -193,6 +216,25 @@ describe("archiving", () => {
       expect((yield* linesIn(target)).slice(0, before.length)).toEqual(before)
       expect(yield* faultIn(target)).toBe(undefined)
       expect((yield* moundIn(target)("journal", "replay")).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("is done by a hub by itself where its settings say so", () =>
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      // In a fiber of its own: the test's clock would stay in this one, and stand still.
+      const made = oldWorkspace(20).pipe(Effect.provide(TestContext.TestContext), Scope.extend(scope))
+      const workspace = yield* Effect.promise(() => Effect.runPromise(made))
+      const before = yield* linesIn(workspace)
+      const hub = yield* startedHub({ folder: workspace, settings: { "journal.archive_after": "30d" } })
+      const isDone = Effect.promise(async () => (await hub.ask("/journal?after=100&limit=1000")).text).pipe(
+        Effect.map((text) => text.split("JournalArchived").length === 4)
+      )
+      yield* Effect.repeat(Effect.delay(isDone, 50), { until: (done) => done })
+      expect(Object.keys(segmentsIn(workspace))).toHaveLength(3)
+      yield* Effect.promise(hub.end)
+      expect((yield* linesIn(workspace)).slice(0, before.length)).toEqual(before)
+      expect(yield* faultIn(workspace)).toBe(undefined)
     })
   )
 

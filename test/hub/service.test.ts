@@ -59,6 +59,8 @@ describe("a hub in the background", () => {
       expect((yield* verb(workspace, "url")).stdout.trim()).toBe(url)
       expect((yield* verb(workspace, "status")).code).toBe(0)
       expect(yield* verb(workspace, "stop")).toEqual({ code: 0, stdout: "", stderr: "" })
+      const left = readdirSync(join(workspace, ".mound")).filter((name) => name !== "cursors")
+      expect(left.sort()).toEqual(["hub.lock", "logs", "mound.db"])
       expect((yield* verb(workspace, "stop")).stderr).toBe("not running\n")
       expect(yield* boots(workspace)).toEqual(clean)
       expect(existsSync(join(workspace, ".mound/hub.json"))).toBe(false)

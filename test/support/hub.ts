@@ -9,7 +9,7 @@ import { makeHubServer } from "../../src/hub/serveHttp.js"
 import { type HubHandle, type StartOptions, startHub } from "../../src/hub/startHub.js"
 import { temporaryFolder } from "./stores.js"
 
-export interface HubOptions extends Pick<StartOptions, "writer" | "onBound"> {
+export interface HubOptions extends Pick<StartOptions, "writer" | "onBound" | "takeBackup"> {
   /** By key, as text: `{ "ledger.preclaim": "true" }`. */
   readonly settings?: LoadSettings["flags"]
   readonly environment?: LoadSettings["environment"]
