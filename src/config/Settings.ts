@@ -7,7 +7,8 @@ import { join, resolve } from "node:path"
 import { Effect, Schema } from "effect"
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument } from "yaml"
 import { boolean, duration, integer, number, offOr, type Parser, size, text, texts, word } from "./parsers.js"
-import { builtInRuntimes, runtimeTable } from "./runtimes.js"
+import { builtInRuntimes } from "./runtimePresets.js"
+import { runtimeTable } from "./runtimes.js"
 import { workspaceKeys } from "./WorkspaceConfig.js"
 
 interface Setting<A> {

@@ -17,6 +17,7 @@ import { type Attachments, makeAttachments } from "../runtimes/Attachments.js"
 import type { PeerWorld } from "../runtimes/PeerWorld.js"
 import { makePresenceInvocations } from "../runtimes/presenceInvocations.js"
 import { Sessions } from "../runtimes/Sessions.js"
+import { makeTmuxHost, type TmuxHost } from "../runtimes/TmuxHost.js"
 import type { HubParts } from "./HubParts.js"
 
 export interface PeerParts {
@@ -25,6 +26,7 @@ export interface PeerParts {
   readonly sessions: Sessions
   readonly sessionsRoot: string
   readonly attachments: Attachments
+  readonly tmux: TmuxHost
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -36,6 +38,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
   const sessionsRoot = join(settings.stateDir, "sessions")
   const runtimes = settings["peers.runtimes"]
   const attachments = makeAttachments(settings.stateDir)
+  const tmux = makeTmuxHost({ ...settings, environment })
   const presenceKind = makePresenceKind(
     {
       maxQueued: settings["peers.queue.max_messages"],
@@ -47,7 +50,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
       healthyAfterMs: settings["peers.restart.healthy_after"],
       canResume: (name) => (runtimes.get(name)?.resumeArgv.length ?? 0) > 0
     },
-    makePresenceInvocations(makeWorld(settings, { sessions, sessionsRoot, attachments }, hub))
+    makePresenceInvocations(makeWorld(settings, { sessions, sessionsRoot, attachments, tmux }, hub))
   )
   const peerKind = makePeerKind(
     {
@@ -61,18 +64,19 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
     },
     { retirePresences: retirePresences(hub) }
   )
-  return { peerKind, presenceKind, sessions, sessionsRoot, attachments }
+  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux }
 }
 
 const makeWorld = (
   settings: Settings,
-  own: Pick<PeerParts, "sessions" | "sessionsRoot" | "attachments">,
+  own: Pick<PeerParts, "sessions" | "sessionsRoot" | "attachments" | "tmux">,
   hub: () => HubParts
 ): PeerWorld => ({
   ...own,
   sessionsKept: settings["peers.sessions_kept"],
   outputMax: settings["peers.output_max"],
   isQuiet: (identity) => hub().presenceKind.index.get(identity)?.state === "live.waiting",
+  waiting: (identity) => hub().presenceKind.index.get(identity)?.waiting ?? 0,
   runtime: (name) => settings["peers.runtimes"].get(name),
   bootMs: settings["peers.boot"],
   idleMs: settings["peers.idle"],

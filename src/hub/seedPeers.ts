@@ -35,5 +35,6 @@ const toPresence = (row: StoredActor): ListedPresence => ({
   restart: row.restart,
   resume: (JSON.parse(row.detail) as Pick<ListedPresence, "resume">).resume,
   sessionId: row.session_id,
-  isOwed: row.restart === "always" || row.queue_depth > 0 || row.in_flight !== null || row.eager === 1
+  isOwed: row.restart === "always" || row.queue_depth > 0 || row.in_flight !== null || row.eager === 1,
+  waiting: row.queue_depth
 })

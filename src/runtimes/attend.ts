@@ -32,6 +32,8 @@ export const makeAttend =
       const watch = yield* watchFolder(folder.path)
       memory.onChange(watch.nudge)
       let reader = new OutputReader(folder.file("out"), session.outputOffset)
+      const { runtime } = identityOf(call.stream)
+      const isActivity = world.runtime(runtime)?.activity !== "transcript"
       const noteActivity = makeActivityNote(world, call, session)
       // Only what has been heard is moved aside. The beginning of a line is kept for its end, unless that is long in coming.
       const isToCut = () => {
@@ -42,11 +44,13 @@ export const makeAttend =
       for (let isFirst = true; ; isFirst = false) {
         // Looked at before its output is read, so that its last words are heard before its end is told.
         const exit = endOf(folder, memory, session.process ?? undefined)
+        // What went through its screen is all there once that is gone.
+        if (exit && session.host === "tmux") yield* world.tmux.close(idOf(call.stream))
         const wasActive = yield* hear(world, call, session, folder, reader)
-        if (wasActive && !isFirst) yield* noteActivity("output")
+        if (wasActive && !isFirst && isActivity) yield* noteActivity("output")
         if (exit) {
           const detectedBy = isFirst && !memory.isOwn ? "reconcile" : "exit"
-          return yield* reportEnd(world, call, folder, exit, detectedBy, session.process?.pid)
+          return yield* reportEnd(world, call, session, exit, detectedBy, session.process?.pid)
         }
         if (isToCut() && world.isQuiet(idOf(call.stream))) {
           yield* recordCut(call, session)
@@ -127,7 +131,8 @@ const obey = (
     case "send": {
       const { messageId } = line
       return Effect.flatMap(world.send(identityOf(call.stream), line), (refused) =>
-        refused === undefined
+        // On a screen there is no place for it: such a program sends by the hub's tools, which answer.
+        refused === undefined || session.host === "tmux"
           ? Effect.void
           : writeLine(folder, world.sessions.of(session.id), refusedLine(messageId, refused))
       )

@@ -110,7 +110,9 @@ export const PresenceCommand = Schema.Union(
     sessionId,
     messageId: Schema.String,
     attempt: Schema.Int,
-    waitedMs: Schema.Int
+    waitedMs: Schema.Int,
+    /** It must not be tried again, however few attempts there were. */
+    final: Schema.optional(Schema.Boolean)
   })
 )
 export type PresenceCommand = typeof PresenceCommand.Type

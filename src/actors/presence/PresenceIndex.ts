@@ -18,6 +18,8 @@ export interface ListedPresence {
   readonly resume: "topic" | "always" | "never"
   readonly sessionId: string | null
   readonly isOwed: boolean
+  /** Messages that wait, the one in hand included. */
+  readonly waiting: number
 }
 
 /** No process, and nobody is about to start one. */
@@ -51,7 +53,8 @@ export class PresenceIndex {
       restart: context.restart,
       resume: context.resume,
       sessionId: context.session?.id ?? null,
-      isOwed: isOwed(context)
+      isOwed: isOwed(context),
+      waiting: context.queue.length + (context.inFlight ? 1 : 0)
     })
   }
 

@@ -65,11 +65,10 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
     }
     case "ReportNoEvidence": {
       const { messageId, attempt, waitedMs } = report
+      const final = report.final === true || attempt >= rules.maxAttempts
       const { inFlight } = context
       if (inFlight?.messageId !== messageId || inFlight.attempts !== attempt) return unchanged
-      return [
-        { type: "DeliveryUnconfirmed", messageId, attempt, waitedMs, final: attempt >= rules.maxAttempts }
-      ]
+      return [{ type: "DeliveryUnconfirmed", messageId, attempt, waitedMs, final }]
     }
     case "EndSession":
       return endOnRequest(state, report)
