@@ -16,6 +16,7 @@ import { countRemoval, findActor } from "../projections/registryQueries.js"
 import { type Attachments, makeAttachments } from "../runtimes/Attachments.js"
 import type { PeerWorld } from "../runtimes/PeerWorld.js"
 import { makePresenceInvocations } from "../runtimes/presenceInvocations.js"
+import { makeSessionActions, type SessionActions } from "../runtimes/SessionActions.js"
 import { Sessions } from "../runtimes/Sessions.js"
 import { makeTmuxHost, type TmuxHost } from "../runtimes/TmuxHost.js"
 import type { HubParts } from "./HubParts.js"
@@ -27,6 +28,7 @@ export interface PeerParts {
   readonly sessionsRoot: string
   readonly attachments: Attachments
   readonly tmux: TmuxHost
+  readonly sessionActions: SessionActions
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -39,9 +41,12 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
   const runtimes = settings["peers.runtimes"]
   const attachments = makeAttachments(settings.stateDir)
   const tmux = makeTmuxHost({ ...settings, environment })
+  const world = makeWorld(settings, { sessions, sessionsRoot, attachments, tmux }, hub)
   const presenceKind = makePresenceKind(
     {
       maxQueued: settings["peers.queue.max_messages"],
+      unarmedMs: settings["peers.ephemeral.unarmed_idle"],
+      quietMs: settings["peers.ephemeral.quiet"],
       maxAttempts: settings["peers.queue.max_attempts"],
       maxDeaths: settings["peers.crash_loop.max"],
       deathWindowMs: settings["peers.crash_loop.window"],
@@ -50,7 +55,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
       healthyAfterMs: settings["peers.restart.healthy_after"],
       canResume: (name) => (runtimes.get(name)?.resumeArgv.length ?? 0) > 0
     },
-    makePresenceInvocations(makeWorld(settings, { sessions, sessionsRoot, attachments, tmux }, hub))
+    makePresenceInvocations(world)
   )
   const peerKind = makePeerKind(
     {
@@ -64,7 +69,8 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
     },
     { retirePresences: retirePresences(hub) }
   )
-  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux }
+  const sessionActions = makeSessionActions(world)
+  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux, sessionActions }
 }
 
 const makeWorld = (
@@ -98,6 +104,8 @@ const makeWorld = (
       onFailure: ({ reason }): string | undefined => reason._tag,
       onSuccess: () => undefined
     }),
+  report: (identity, command, commandId) =>
+    hub().system.send(hub().presenceKind, identity, command, { by: identity, commandId }),
   mayBoot: () =>
     hub().hub().name === "ready" &&
     hub().presenceKind.index.count("waking.booting") < settings["peers.max_booting"],

@@ -2,6 +2,7 @@
 import type { Effect } from "effect"
 import type { Identity } from "../actors/peer/Identity.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
+import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
 import type { AcceptedMessage } from "../actors/presence/PresenceEvent.js"
 import type { RuntimeConfig } from "../config/RuntimeConfig.js"
 import type { Offset } from "../events/Event.js"
@@ -34,6 +35,12 @@ export interface PeerWorld {
     from: Identity,
     line: Extract<ControlLine, { readonly mound: "send" }>
   ) => Effect.Effect<string | undefined>
+  /** Sends a presence a command that counts once, however often it is sent. */
+  readonly report: (
+    identity: string,
+    command: PresenceCommand,
+    commandId: string
+  ) => Effect.Effect<unknown, unknown>
   /** Whether another session may be started now: the hub is not stopping, and not too many boot. */
   readonly mayBoot: () => boolean
   readonly workspace: string

@@ -9,10 +9,12 @@ import type { SessionFolder } from "./SessionFolder.js"
 /** More is not looked at for one message. */
 const maxBytes = 16 * 1_024 * 1_024
 
+/** Bytes of each file that were there before; of a file that is new, none. */
+type Sizes = { readonly [path: string]: number }
+
 interface Mark {
   readonly key: string
-  /** Bytes of each file that were there before; of a file that is new, none. */
-  readonly sizes: { readonly [path: string]: number }
+  readonly sizes: Sizes
 }
 
 export class Transcript {
@@ -22,17 +24,21 @@ export class Transcript {
   ) {}
 
   /** Notes how far it has come, once for a key: one that was noted before counts on. */
-  mark(key: string): Mark {
+  mark(key: string): Sizes {
     const noted = this.#noted()
-    if (noted?.key === key) return noted
-    const sizes = Object.fromEntries(findFiles(this.pattern).map((path) => [path, sizeOf(path)]))
-    const mark = { key, sizes }
-    this.folder.write("heard", JSON.stringify(mark))
-    return mark
+    if (noted?.key === key) return noted.sizes
+    const sizes = this.sizes()
+    this.folder.write("heard", JSON.stringify({ key, sizes } satisfies Mark))
+    return sizes
+  }
+
+  /** How far it has come now. */
+  sizes(): Sizes {
+    return Object.fromEntries(findFiles(this.pattern).map((path) => [path, sizeOf(path)]))
   }
 
   /** Whether anything was written since that fits. */
-  hasSince({ sizes }: Mark, match: RegExp): boolean {
+  hasSince(sizes: Sizes, match: RegExp): boolean {
     return findFiles(this.pattern).some((path) => {
       const from = sizes[path] ?? 0
       // One that became shorter was begun anew.

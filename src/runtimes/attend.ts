@@ -128,6 +128,17 @@ const obey = (
       }
       return Effect.ignore(call.send(activity))
     }
+    case "done":
+    case "compacted": {
+      // Read again, it is about a session that has moved on, and changes nothing; but a memory that was made smaller was so once.
+      const { id } = session
+      const command: PresenceCommand =
+        line.mound === "done"
+          ? { type: "SelfDone", sessionId: id, how: "control" }
+          : { type: "CompactSession", sessionId: id, evidence: "control" }
+      const commandId = `${id}:${end}:${line.mound}`
+      return Effect.ignore(world.report(idOf(call.stream), command, commandId))
+    }
     case "send": {
       const { messageId } = line
       return Effect.flatMap(world.send(identityOf(call.stream), line), (refused) =>

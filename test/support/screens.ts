@@ -32,6 +32,7 @@ interface ScreenNote {
   readonly swallowed?: boolean
   readonly answered?: string
   readonly pressed?: string
+  readonly interrupted?: boolean
 }
 
 export const screenNotes = (folder: string, name: string, runtime = "tmux"): ReadonlyArray<ScreenNote> =>

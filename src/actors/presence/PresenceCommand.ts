@@ -55,6 +55,15 @@ export const PresenceCommand = Schema.Union(
   SendMessage,
   ConfirmDelivery,
   command("SelfFresh", { sessionId }),
+  /** Without a session the one that runs is meant. */
+  command("SelfDone", {
+    sessionId: Schema.optional(sessionId),
+    how: Schema.Literal("message", "self", "control")
+  }),
+  /** What was done to a session, told by whoever did it. */
+  command("AttachSession", { sessionId }),
+  command("InterruptSession", { sessionId }),
+  command("CompactSession", { sessionId, evidence: Schema.Literal("control", "transcript") }),
   command("EndSession", {
     sessionId,
     reason: Schema.Literal("idle", "shutdown", "hub-fault"),

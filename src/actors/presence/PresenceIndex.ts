@@ -16,6 +16,7 @@ export interface ListedPresence {
   readonly incarnation: Offset | null
   readonly restart: "onDemand" | "always"
   readonly resume: "topic" | "always" | "never"
+  readonly wake: "shared" | "ephemeral"
   readonly sessionId: string | null
   readonly isOwed: boolean
   /** Messages that wait, the one in hand included. */
@@ -52,6 +53,7 @@ export class PresenceIndex {
       incarnation: context.incarnation,
       restart: context.restart,
       resume: context.resume,
+      wake: context.wakePolicy,
       sessionId: context.session?.id ?? null,
       isOwed: isOwed(context),
       waiting: context.queue.length + (context.inFlight ? 1 : 0)

@@ -28,6 +28,10 @@ const yields: { readonly [Type in PresenceCommand["type"]]: ReadonlyArray<Presen
   SendMessage: ["PresenceDeclared", "MessageAccepted"],
   ConfirmDelivery: ["PresenceDeclared", "DeliveryConfirmed"],
   SelfFresh: ["SessionEndRequested"],
+  SelfDone: ["WorkerFinished"],
+  AttachSession: ["PresenceDeclared", "SessionAttached"],
+  InterruptSession: ["PresenceDeclared", "SessionInterrupted"],
+  CompactSession: ["PresenceDeclared", "SessionCompacted"],
   EndSession: ["SessionEndRequested"],
   ReportProbe: ["MessageFailed", "WakeModeChosen", "WakeFailed"],
   ReportSpawned: ["SessionSpawned"],
@@ -41,7 +45,7 @@ const yields: { readonly [Type in PresenceCommand["type"]]: ReadonlyArray<Presen
 
 export const presenceHistory: ActorHistory = {
   name: "presence",
-  version: 1,
+  version: 2,
   fold: presenceFold,
   upcasters: presenceUpcasters
 }
