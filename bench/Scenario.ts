@@ -34,6 +34,12 @@ export interface Sizes {
   readonly followers: number
   /** Events that every follower gets in a round. */
   readonly followed: number
+  /** Pairs of peers that talk, and messages in each of their rounds. */
+  readonly pairs: number
+  readonly messages: number
+  /** Peers that are registered at once, and those of them that have a session. */
+  readonly peers: number
+  readonly sessions: number
 }
 
 export const fullSizes: Sizes = {
@@ -45,7 +51,11 @@ export const fullSizes: Sizes = {
   unfinished: 10_000,
   liveActors: 10_000,
   followers: 100,
-  followed: 4_000
+  followed: 4_000,
+  pairs: 16,
+  messages: 200,
+  peers: 10_000,
+  sessions: 100
 }
 
 export const quickSizes: Sizes = {
@@ -57,5 +67,9 @@ export const quickSizes: Sizes = {
   unfinished: 20,
   liveActors: 100,
   followers: 10,
-  followed: 64
+  followed: 64,
+  pairs: 2,
+  messages: 5,
+  peers: 50,
+  sessions: 3
 }

@@ -12,13 +12,14 @@ import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
 import { memory } from "./memory.js"
+import { peers } from "./peers.js"
 import { recovery } from "./recovery.js"
 import { replays } from "./replays.js"
 import { type Result, toJson, toTable } from "./report.js"
 import { fullSizes, quickSizes, type Scenario } from "./Scenario.js"
 import { sends } from "./sends.js"
 
-const scenarios: ReadonlyArray<Scenario> = [appends, sends, ledger, replays, recovery, memory, fanOut]
+const scenarios: ReadonlyArray<Scenario> = [appends, sends, ledger, replays, recovery, memory, fanOut, peers]
 
 const usage = [
   "usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]",

@@ -3,17 +3,15 @@ import { Effect } from "effect"
 import { serveJobs } from "./Helper.js"
 import { startHubHere } from "./hubHere.js"
 import { mark } from "./mark.js"
+import { type Weight, weigh } from "./weigh.js"
 
 export interface MemoryJob {
   readonly workspace: string
   readonly actors: number
 }
 
-/** How much more there was with the actors than without, bytes. */
-export interface MemoryTaken {
-  readonly heapBytes: number
-  readonly residentBytes: number
-}
+/** How much more there was with the actors than without. */
+export type MemoryTaken = Weight
 
 serveJobs<MemoryJob, MemoryTaken>(({ workspace, actors }) =>
   Effect.gen(function* () {
@@ -44,11 +42,3 @@ serveJobs<MemoryJob, MemoryTaken>(({ workspace, actors }) =>
     }
   }).pipe(Effect.scoped, Effect.runPromise)
 )
-
-const weigh = (): MemoryTaken => {
-  // Twice: the first collection frees what finalizers hold, the second what they let go.
-  globalThis.gc?.()
-  globalThis.gc?.()
-  const { heapUsed, external, rss } = process.memoryUsage()
-  return { heapBytes: heapUsed + external, residentBytes: rss }
-}

@@ -1,6 +1,7 @@
 /** The verbs of `mound peer` about a session that runs: attach, interrupt, compact, logs; and what a session asks for itself. */
 import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
+import { StringDecoder } from "node:string_decoder"
 import { Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
 import { environment } from "../config/process.js"
@@ -10,7 +11,7 @@ import { type AskingOptions, ask, asking, given } from "./ask.js"
 import { startCommand } from "./ChildCommand.js"
 import { type Client, connect, explainFailure } from "./Client.js"
 import { CliFailure } from "./CliFailure.js"
-import { stateDirOf, workspace } from "./common.js"
+import { json, stateDirOf, workspace } from "./common.js"
 import { print, writeOut } from "./output.js"
 import { move, outcomeLine, runtime, startMs, type VerbRequest } from "./peerMove.js"
 import { peerName } from "./peerRegister.js"
@@ -82,7 +83,8 @@ export const logs = Command.make(
       Options.withAlias("f"),
       Options.withDescription("go on as output comes")
     ),
-    workspace
+    workspace,
+    json
   },
   (options) =>
     Effect.gen(function* () {
@@ -113,24 +115,32 @@ export const logs = Command.make(
         }
         if (session !== shown) offset = 0
         shown = session
-        if (session !== undefined) offset = show(new SessionFolder(root, session).file("out"), offset)
+        if (session !== undefined) offset = show(new SessionFolder(root, session), offset, options.json)
         if (options.follow) yield* Effect.sleep(followMs)
       } while (options.follow)
     })
 ).pipe(Command.withDescription("what its newest session has printed"))
 
-/** Prints a file from an offset on; the offset after it. */
-const show = (path: string, from: number): number => {
+/** Prints a session's output from an offset on; the offset after it. */
+const show = (folder: SessionFolder, from: number, asJson: boolean): number => {
+  const path = folder.file("out")
   if (!existsSync(path)) return from
   const file = openSync(path, "r")
+  const text = new StringDecoder()
   try {
     const buffer = Buffer.alloc(chunkBytes)
-    for (let offset = from; ; ) {
-      const length = readSync(file, buffer, 0, chunkBytes, offset)
-      if (length === 0) return offset
-      writeOut(process.stdout.fd, buffer.subarray(0, length))
-      offset += length
+    let output = ""
+    let offset = from
+    for (let length = -1; length !== 0; offset += length) {
+      length = readSync(file, buffer, 0, chunkBytes, offset)
+      const read = buffer.subarray(0, length)
+      if (asJson) output += text.write(read)
+      else writeOut(process.stdout.fd, read)
     }
+    if (asJson && offset > from) {
+      writeOut(process.stdout.fd, `${JSON.stringify({ session: folder.sessionId, output })}\n`)
+    }
+    return offset
   } finally {
     closeSync(file)
   }

@@ -22,7 +22,8 @@ describe("the bench", () => {
         "replays",
         "recovery",
         "memory",
-        "fan-out"
+        "fan-out",
+        "peers"
       ])
       for (const { scenario, what, value, beside, ratio, target, reached } of results) {
         expect(table).toContain(what)
