@@ -15,6 +15,7 @@ import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
 import { lifecycleLog } from "./lifecycleLog.js"
+import { notices } from "./notices.js"
 import { watch } from "./probes.js"
 import { seedPeers } from "./seedPeers.js"
 import { keepRegistered, unregister } from "./selfRegistration.js"
@@ -126,7 +127,11 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
     yield* runs.serve
-    yield* serveReflexes(boot, [boundClaims(boot.claimKind, boot.projector.read)])
+    const { claimKind, presenceKind, projector, toldSenders } = boot
+    yield* serveReflexes(boot, [
+      boundClaims(claimKind, projector.read),
+      notices(presenceKind, projector.read, toldSenders)
+    ])
     yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.forkScoped(boot.importer.watch)

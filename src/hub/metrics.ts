@@ -7,6 +7,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Envelope, Outcome } from "../actors/CommandQueue.js"
 import type { Journal } from "../events/Journal.js"
 import type { HubParts } from "./HubParts.js"
+import { makePeerMetrics } from "./peerMetrics.js"
 
 /** From 100 us to 10 s. */
 const seconds = [
@@ -52,6 +53,7 @@ export const makeMetrics = () => {
     buckets: batchSizes,
     registers
   })
+  const peers = makePeerMetrics(registers)
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `mound_${name}`,
@@ -70,6 +72,7 @@ export const makeMetrics = () => {
         outcome: events.length > 0 ? "appended" : "unchanged"
       })
       commandSeconds.observe({ kind: kind.name }, (now - arrivedAt) / 1_000)
+      if (kind.name === "presence") for (const event of events) peers.see(event)
     },
 
     refused: (tag: string): void => refusals.inc({ tag }),
@@ -90,7 +93,8 @@ export const makeMetrics = () => {
     }),
 
     /** Begins to show what the hub itself can be asked. */
-    observe: ({ system, hub, log, followers, claimKind }: HubParts): void => {
+    observe: ({ system, hub, log, followers, claimKind, presenceKind }: HubParts): void => {
+      peers.observe(presenceKind.index)
       gauge("up", "1 while the hub is ready.", () => Number(hub().name === "ready"))
       gauge("command_queue_depth", "Commands that wait for their turn.", system.waiting)
       gauge(

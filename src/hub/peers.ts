@@ -20,6 +20,7 @@ import { makeSessionActions, type SessionActions } from "../runtimes/SessionActi
 import { Sessions } from "../runtimes/Sessions.js"
 import { makeTmuxHost, type TmuxHost } from "../runtimes/TmuxHost.js"
 import type { HubParts } from "./HubParts.js"
+import { ToldSenders } from "./ToldSenders.js"
 
 export interface PeerParts {
   readonly peerKind: PeerKind
@@ -29,6 +30,7 @@ export interface PeerParts {
   readonly attachments: Attachments
   readonly tmux: TmuxHost
   readonly sessionActions: SessionActions
+  readonly toldSenders: ToldSenders
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -70,7 +72,8 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
     { retirePresences: retirePresences(hub) }
   )
   const sessionActions = makeSessionActions(world)
-  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux, sessionActions }
+  const toldSenders = new ToldSenders()
+  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux, sessionActions, toldSenders }
 }
 
 const makeWorld = (

@@ -121,6 +121,7 @@ export const makeHubServer = (
       ...peerServices,
       post: parts.postman.send,
       keep: parts.attachments.keep,
+      toldSenders: parts.toldSenders,
       mintId: Effect.suspend(() => ulid(now()))
     }),
     ...makeRunHandlers({

@@ -33,7 +33,9 @@ export const SendMessage = command("SendMessage", {
   body: text(maxBody),
   topic: Schema.optional(Topic),
   replyTo: Schema.optional(MessageId),
-  attachments: Schema.optional(Schema.Array(Attachment))
+  attachments: Schema.optional(Schema.Array(Attachment)),
+  /** It wakes nobody: one that is not live does not get it. */
+  onlyLive: Schema.optional(Schema.Boolean)
 })
 export const ConfirmDelivery = command("ConfirmDelivery", {
   messageId: MessageId,

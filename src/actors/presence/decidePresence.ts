@@ -209,6 +209,9 @@ const acceptMessage = (
   if (name === "stopped" || context.stopRequested) {
     return refuse({ _tag: "Stopped", identity: to, since: context.stoppedAt as Offset })
   }
+  if (message.onlyLive === true && !name.startsWith("live.")) {
+    return refuse({ _tag: "Offline", identity: to, state: name })
+  }
   const waiting = context.queue.length + (context.inFlight ? 1 : 0)
   if (waiting >= world.rules.maxQueued) return refuse({ _tag: "QueueFull", identity: to, waiting })
   const { messageId, body, topic = null, replyTo = null, attachments = [] } = message
