@@ -69,7 +69,9 @@ const recover = (parts: Boot, call: InvocationCall) =>
     claimKind.index.seed(yield* readSeed(projector.read))
     yield* seedPeers(projector.read, parts)
     const open = new Set([...presenceKind.index.all()].map(({ sessionId }) => sessionId))
-    for (const { sessionId, pid } of yield* reapOrphans(sessionsRoot, (id) => open.has(id))) {
+    const orphans = yield* reapOrphans(sessionsRoot, (id) => open.has(id))
+    parts.orphans.note(orphans.length, startedAt)
+    for (const { sessionId, pid } of orphans) {
       yield* Effect.logWarning(`ended process ${pid}: its session ${sessionId} is over`)
     }
     serverKind.index.present = (yield* listServers(projector.read)).length
@@ -132,7 +134,9 @@ const serve = (boot: Boot): Effect.Effect<void> =>
       boundClaims(claimKind, projector.read),
       notices(presenceKind, projector.read, toldSenders)
     ])
-    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
+    yield* Effect.forkScoped(
+      watch({ system, hubKind, hub, settings, log, agentFiles, orphans: boot.orphans, now: clock.now })
+    )
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.forkScoped(boot.importer.watch)
     const archiveAfter = settings["journal.archive_after"]

@@ -20,6 +20,7 @@ import { makeSessionActions, type SessionActions } from "../runtimes/SessionActi
 import { Sessions } from "../runtimes/Sessions.js"
 import { makeTmuxHost, type TmuxHost } from "../runtimes/TmuxHost.js"
 import type { HubParts } from "./HubParts.js"
+import { OrphanCount } from "./OrphanCount.js"
 import { ToldSenders } from "./ToldSenders.js"
 
 export interface PeerParts {
@@ -31,6 +32,7 @@ export interface PeerParts {
   readonly tmux: TmuxHost
   readonly sessionActions: SessionActions
   readonly toldSenders: ToldSenders
+  readonly orphans: OrphanCount
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -73,7 +75,8 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
   )
   const sessionActions = makeSessionActions(world)
   const toldSenders = new ToldSenders()
-  return { peerKind, presenceKind, sessions, sessionsRoot, attachments, tmux, sessionActions, toldSenders }
+  const own = { sessions, sessionsRoot, attachments, tmux, sessionActions }
+  return { peerKind, presenceKind, ...own, toldSenders, orphans: new OrphanCount() }
 }
 
 const makeWorld = (
