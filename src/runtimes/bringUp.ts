@@ -8,7 +8,7 @@ import type { InvocationCall } from "../actors/ActorKind.js"
 import { formatIdentity } from "../actors/peer/Identity.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
-import type { Session } from "../actors/presence/PresenceContext.js"
+import type { Launched } from "../actors/presence/PresenceContext.js"
 import type { SessionInput } from "../actors/presence/presenceMachine.js"
 import type { RuntimeConfig } from "../config/RuntimeConfig.js"
 import { parseControlLine } from "./controlLine.js"
@@ -31,7 +31,7 @@ const lookAgainMs = 20
 interface Boot {
   readonly world: PeerWorld
   readonly call: InvocationCall
-  readonly session: Session
+  readonly session: Launched
   readonly registration: Registration
   readonly config: RuntimeConfig
   readonly folder: SessionFolder

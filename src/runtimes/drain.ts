@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import type { InvocationCall } from "../actors/ActorKind.js"
 import { formatIdentity } from "../actors/peer/Identity.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
-import type { InFlight, Session } from "../actors/presence/PresenceContext.js"
+import type { InFlight, Launched } from "../actors/presence/PresenceContext.js"
 import type { Evidence } from "../actors/presence/PresenceEvent.js"
 import type { PresenceState } from "../actors/presence/PresenceIndex.js"
 import type { SessionInput } from "../actors/presence/presenceMachine.js"
@@ -60,7 +60,7 @@ export const makeDrain =
 const deliver = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   config: RuntimeConfig,
   inFlight: InFlight,
   isNew: boolean
@@ -97,7 +97,7 @@ const deliver = (
 const transcriptOf = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   { confirm, transcript }: RuntimeConfig
 ): Effect.Effect<Transcript | undefined> =>
   Effect.gen(function* () {
@@ -113,7 +113,7 @@ const transcriptOf = (
 const textOf = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   config: RuntimeConfig,
   folder: SessionFolder,
   { offset, messageId, attempts }: InFlight

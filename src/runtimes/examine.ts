@@ -4,8 +4,8 @@ import type { InvocationCall } from "../actors/ActorKind.js"
 import { formatIdentity, type Identity } from "../actors/peer/Identity.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
-import type { Session } from "../actors/presence/PresenceContext.js"
-import type { SessionInput } from "../actors/presence/presenceMachine.js"
+import type { Launched } from "../actors/presence/PresenceContext.js"
+import type { ExamineInput } from "../actors/presence/presenceMachine.js"
 import { processRuntime } from "../config/runtimePresets.js"
 import { identityOf } from "./identityOf.js"
 import { fill, templatesOf } from "./launch.js"
@@ -17,13 +17,13 @@ export const makeExamine =
   (world: PeerWorld) =>
   (call: InvocationCall): Effect.Effect<void> =>
     Effect.gen(function* () {
-      const { session } = call.invocation.input as SessionInput
+      const { session, activeAt: knownAt, idleMs } = call.invocation.input as ExamineInput
       const identity = identityOf(call.stream)
       const isAttended = session.host === "tmux" && (yield* world.tmux.isAttended(formatIdentity(identity)))
       const registration = yield* world.registration(identity.personality)
       const now = world.now()
       const sources = [
-        ["event", session.activeAt],
+        ["event", knownAt],
         outputOf(world, identity, registration, session),
         ["request", world.sessions.of(session.id).requestedAt],
         ["attached", isAttended ? now : 0]
@@ -31,7 +31,7 @@ export const makeExamine =
       const [kind, newest] = sources.reduce((best, each) => (each[1] > best[1] ? each : best))
       const activeAt = Math.min(now, newest)
       const idleForMs = now - activeAt
-      const isIdle = idleForMs >= (session.idleMs ?? Number.POSITIVE_INFINITY)
+      const isIdle = idleForMs >= (idleMs ?? Number.POSITIVE_INFINITY)
       const report: PresenceCommand = isIdle
         ? { type: "EndSession", sessionId: session.id, reason: "idle", idleForMs }
         : { type: "ReportActivity", sessionId: session.id, kind, activeAt }
@@ -43,7 +43,7 @@ const outputOf = (
   world: PeerWorld,
   identity: Identity,
   registration: Registration | undefined,
-  session: Session
+  session: Launched
 ): readonly [kind: string, at: number] => {
   const folder = new SessionFolder(world.sessionsRoot, session.id)
   const { activity, transcript } = world.runtime(identity.runtime) ?? processRuntime

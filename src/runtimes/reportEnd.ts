@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { InvocationCall } from "../actors/ActorKind.js"
 import { formatIdentity } from "../actors/peer/Identity.js"
 import type { PresenceCommandOf } from "../actors/presence/PresenceCommand.js"
-import type { Session } from "../actors/presence/PresenceContext.js"
+import type { Launched } from "../actors/presence/PresenceContext.js"
 import { identityOf } from "./identityOf.js"
 import type { PeerWorld } from "./PeerWorld.js"
 import { endGroup } from "./ProcessHost.js"
@@ -15,7 +15,7 @@ const tailBytes = 2_048
 export const reportEnd = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   { code, signal }: Exit,
   detectedBy: "exit" | "reconcile",
   group: number | undefined

@@ -60,7 +60,7 @@ describe("GET /peers/:personality/why", { timeout: patienceMs }, () => {
         write(hub, "b", `m${++sent}`, body, topic === undefined ? {} : { topic })
       const told: Array<readonly [cause: string, mode: string, ...basis: ReadonlyArray<string>]> = []
       /** What was decided when this had happened. */
-      const after = (happens: Effect.Effect<unknown, unknown>) =>
+      const when = (happens: Effect.Effect<unknown, unknown>) =>
         Effect.gen(function* () {
           const head = yield* headOf(hub)
           yield* Effect.orDie(happens)
@@ -72,38 +72,38 @@ describe("GET /peers/:personality/why", { timeout: patienceMs }, () => {
           told.push([data.cause, data.mode, ...basis.map(({ type }) => type)])
         })
 
-      yield* after(say("t"))
+      yield* when(say("t"))
       yield* park(hub)
-      yield* after(say("t"))
+      yield* when(say("t"))
       yield* park(hub)
-      yield* after(say("u"))
+      yield* when(say("u"))
       yield* park(hub)
-      yield* after(say())
+      yield* when(say())
       yield* park(hub)
-      yield* after(tell(hub, b, { type: "WakePresence", intent: "fresh" }))
+      yield* when(tell(hub, b, { type: "WakePresence", intent: "fresh" }))
       yield* park(hub)
-      yield* after(tell(hub, b, { type: "WakePresence", intent: "resume" }))
+      yield* when(tell(hub, b, { type: "WakePresence", intent: "resume" }))
       yield* tell(hub, b, { type: "RefreshPresence" })
       yield* park(hub)
-      yield* after(say("t"))
-      yield* after(tell(hub, b, { type: "RenewPresence" }))
+      yield* when(say("t"))
+      yield* when(tell(hub, b, { type: "RenewPresence" }))
       const spawned = (yield* eventsOf(hub, `presence/${b}`)).findLast(
         ({ type }) => type === "SessionSpawned"
       )
-      yield* after(tell(hub, b, { type: "SelfFresh", sessionId: String(spawned?.data.sessionId) }))
+      yield* when(tell(hub, b, { type: "SelfFresh", sessionId: String(spawned?.data.sessionId) }))
       const beforeEnd = yield* headOf(hub)
       yield* say("t", "bye")
       yield* awaitState(hub, b, "asleep.gone", beforeEnd)
-      yield* after(say("t"))
+      yield* when(say("t"))
       yield* amend(hub, { resume: "always" })
       yield* park(hub)
-      yield* after(say("v"))
+      yield* when(say("v"))
       yield* amend(hub, { resume: "never" })
       yield* park(hub)
-      yield* after(say("v"))
+      yield* when(say("v"))
       yield* amend(hub, { wake: "ephemeral" })
       yield* park(hub)
-      yield* after(say("v"))
+      yield* when(say("v"))
 
       expect(told).toEqual([
         ["first-wake", "fresh", "PresenceDeclared"],

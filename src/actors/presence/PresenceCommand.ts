@@ -115,6 +115,8 @@ export const PresenceCommand = Schema.Union(
     /** Its output is about to be cut. */
     outputOffset: Schema.optional(Schema.Int)
   }),
+  /** By `attend`: changes nothing, and is answered with how the session stands. */
+  command("ConsultSession", { sessionId }),
   /** By `drain`: takes the queue's head in hand; unchanged when one is in hand already. */
   command("BeginDelivery", { sessionId }),
   command("ReportNoEvidence", {

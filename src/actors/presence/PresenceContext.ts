@@ -46,6 +46,9 @@ export interface Session {
   readonly activeAt: number
 }
 
+/** What does not change of a session while it is watched. */
+export type Launched = Pick<Session, "id" | "mode" | "host" | "argv" | "cwd" | "process">
+
 export interface Ending {
   readonly reason: Exclude<PresenceEventOf<"SessionEnded">["reason"], "exit">
   readonly disposition: "parked" | "gone" | "discarded"

@@ -13,6 +13,7 @@ const reports = [
   "ReportReady",
   "ReportSessionEnded",
   "ReportActivity",
+  "ConsultSession",
   "BeginDelivery",
   "ReportNoEvidence",
   "EndSession"
@@ -56,6 +57,8 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
       if (!name.startsWith("live.") || !isNews) return unchanged
       return [{ type: "ActivityObserved", sessionId: session.id, kind, activeAt, outputOffset }]
     }
+    case "ConsultSession":
+      return unchanged
     case "BeginDelivery": {
       const [head] = context.queue
       if (name !== "live.delivering" || context.inFlight || !head) return unchanged

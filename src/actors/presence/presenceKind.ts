@@ -39,6 +39,7 @@ const yields: { readonly [Type in PresenceCommand["type"]]: ReadonlyArray<Presen
   ReportReady: ["SessionReady"],
   ReportSessionEnded: ["MessageFailed", "DeliveryUnconfirmed", "SessionEnded"],
   ReportActivity: ["ActivityObserved"],
+  ConsultSession: [],
   BeginDelivery: ["DeliveryAttempted"],
   ReportNoEvidence: ["DeliveryUnconfirmed"]
 }

@@ -27,6 +27,7 @@ import {
 } from "./changePresence.js"
 import {
   emptyContext,
+  type Launched,
   type MachineEvent,
   type Of,
   type PresenceContext,
@@ -55,14 +56,35 @@ export interface ProbeInput {
   readonly resumeRef: string | null
 }
 
-/** What the other invocations are told. */
+/** What the other invocations are told. One that is told something else begins anew: nothing in it changes while they work. */
 export interface SessionInput {
-  readonly session: Session
+  readonly session: Launched
 }
 
-const sessionInput = ({ context }: { readonly context: PresenceContext }): SessionInput => ({
-  session: context.session as Session
+/** An examination begins anew with what has happened since. */
+export interface ExamineInput extends SessionInput {
+  readonly activeAt: number
+  readonly idleMs: number | null
+}
+
+interface Given {
+  readonly context: PresenceContext
+}
+
+/** Before its process is known, which becomes so meanwhile. */
+const launchInput = ({ context }: Given): SessionInput => {
+  const { id, mode, host, argv, cwd } = context.session as Session
+  return { session: { id, mode, host, argv, cwd, process: null } }
+}
+
+const sessionInput = ({ context }: Given): SessionInput => ({
+  session: { ...launchInput({ context }).session, process: context.session?.process ?? null }
 })
+
+const examineInput = ({ context }: Given): ExamineInput => {
+  const { activeAt, idleMs } = context.session as Session
+  return { ...sessionInput({ context }), activeAt, idleMs }
+}
 
 /** A change of the context by events of one type. */
 const by =
@@ -102,7 +124,7 @@ export const presenceMachine = setup({
     bringUp: invocation<SessionInput>(),
     attend: invocation<SessionInput>(),
     drain: invocation<SessionInput>(),
-    examine: invocation<SessionInput>(),
+    examine: invocation<ExamineInput>(),
     endSession: invocation<SessionInput>()
   },
   guards: presenceGuards,
@@ -236,7 +258,7 @@ export const presenceMachine = setup({
         },
         booting: {
           description: "its process is being started, or started and not ready",
-          invoke: { id: "bringUp", src: "bringUp", input: sessionInput },
+          invoke: { id: "bringUp", src: "bringUp", input: launchInput },
           entry: "armBoot",
           exit: "cancelBoot",
           on: {
@@ -313,7 +335,7 @@ export const presenceMachine = setup({
         },
         examining: {
           description: "is there activity that no event shows?",
-          invoke: { id: "examine", src: "examine", input: sessionInput },
+          invoke: { id: "examine", src: "examine", input: examineInput },
           on: {
             MessageAccepted: [
               { guard: "isServed", actions: "enqueue" },

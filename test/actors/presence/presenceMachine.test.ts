@@ -271,6 +271,23 @@ describe("presenceMachine", () => {
     expect(since(second, "attend")).toBe(since(first, "attend"))
   })
 
+  it("leaves alone what runs while it boots, while messages come, and while the session does something", () => {
+    const sinces = (state: ReturnType<typeof given>) =>
+      state.invocations.map(({ src, since }) => `${src} ${since}`)
+    const delivering = given(...from("live.delivering", did.attempted()))
+    const busy = [did.accepted("m2"), did.active(9_000), did.attached, did.interrupted, did.finished]
+    for (const [n, event] of busy.entries()) {
+      const later = next(delivering, { ...event, at: 1_000 * (n + 1) })
+      expect(later && sinces(later), event.type).toEqual(sinces(delivering))
+    }
+    const waiting = given(...from("live.waiting"))
+    const noted = next(waiting, { ...did.active(9_000), at: 9_000 })
+    expect(noted && sinces(noted)).toEqual(sinces(waiting))
+    const booting = given(...from("waking.booting"))
+    const spawned = next(booting, { ...did.spawned(), at: 500 })
+    expect(spawned && sinces(spawned)).toEqual(sinces(booting))
+  })
+
   it("gives a boot its time, from the choice on", () => {
     const state = given(did.declared(), did.wakeRequested(), { ...did.modeChosen(), at: 1_000 })
     expect(state.deadlines.map(({ id, dueAt }) => [id, dueAt])).toEqual([["boot", 31_000]])
