@@ -80,6 +80,8 @@ describe("a session with a screen", { timeout: patienceMs }, () => {
       const [{ pid = 0 } = {}] = notesOf(folder, "b", "tmux")
       expect(nameProcess(pid)).toBeDefined()
       expect(serverRuns(hub, b)).toBe(true)
+      // Whoever looks at it may have opened something beside it.
+      execFileSync("tmux", ["-S", String(target[2]), "new-window", "-d", "sleep 1000"])
       yield* tell(hub, b, { type: "StopPresence" })
       yield* awaitState(hub, b, "stopped")
       expect(nameProcess(pid)).toBeUndefined()
