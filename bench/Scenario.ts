@@ -45,6 +45,12 @@ export interface Sizes {
   readonly followed: number
   /** Marks of an old ledger that moves in. */
   readonly imported: number
+  /** Pairs of peers that talk, and messages in each of their rounds. */
+  readonly pairs: number
+  readonly messages: number
+  /** Peers that are registered at once, and those of them that have a session. */
+  readonly peers: number
+  readonly sessions: number
 }
 
 export const fullSizes: Sizes = {
@@ -62,7 +68,11 @@ export const fullSizes: Sizes = {
   queuedRuns: 10_000,
   followers: 100,
   followed: 4_000,
-  imported: 200_000
+  imported: 200_000,
+  pairs: 16,
+  messages: 200,
+  peers: 10_000,
+  sessions: 100
 }
 
 export const quickSizes: Sizes = {
@@ -80,5 +90,9 @@ export const quickSizes: Sizes = {
   queuedRuns: 50,
   followers: 10,
   followed: 64,
-  imported: 500
+  imported: 500,
+  pairs: 2,
+  messages: 5,
+  peers: 50,
+  sessions: 3
 }

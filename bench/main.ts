@@ -13,6 +13,7 @@ import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
 import { memory } from "./memory.js"
+import { peers } from "./peers.js"
 import { reactions } from "./reactions.js"
 import { recovery } from "./recovery.js"
 import { replays } from "./replays.js"
@@ -33,7 +34,8 @@ const scenarios: ReadonlyArray<Scenario> = [
   fanOut,
   runs,
   reactions,
-  resumption
+  resumption,
+  peers
 ]
 
 const usage = [

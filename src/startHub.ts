@@ -13,6 +13,10 @@ import type { HubParts } from "./hub/HubParts.js"
 import { type StartFailure, startHub as startIn } from "./hub/startHub.js"
 import { version } from "./version.js"
 
+/** For programs that pass messages on: what peers on the runtimes of `format: envelope` read. */
+export { EnvelopeReader } from "./runtimes/EnvelopeReader.js"
+export { type Envelope, encodeEnvelope } from "./runtimes/envelope.js"
+
 export interface HubOptions {
   /** The folder whose hub it is; its `mound.yaml`, if it has one, holds for what is left out here. */
   readonly workspace: string

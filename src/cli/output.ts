@@ -11,8 +11,8 @@ export const say = (text: string): Effect.Effect<void> =>
   Effect.sync(() => void process.stderr.write(`${text}\n`))
 
 /** Writes everything before it returns, so that a disk that is full is met here; a pipe may take less than all at a time. */
-export const writeOut = (descriptor: number, text: string): void => {
-  const bytes = Buffer.from(text)
+export const writeOut = (descriptor: number, text: string | Uint8Array): void => {
+  const bytes = typeof text === "string" ? Buffer.from(text) : text
   for (let written = 0; written < bytes.length; ) {
     try {
       written += writeSync(descriptor, bytes, written)

@@ -131,7 +131,7 @@ export const runtimes = Command.make("runtimes", { workspace, json }, (options) 
     const configured = [...settings["peers.runtimes"]].map(([name, runtime]) => ({ name, ...runtime }))
     yield* print(
       options.json
-        ? JSON.stringify(configured)
+        ? JSON.stringify(configured, (_, value: unknown) => (value instanceof RegExp ? value.source : value))
         : table(
             ["RUNTIME", "HOST", "COMMAND", "RESUME"],
             configured.map(({ name, host, argv, resumeArgv }) => [

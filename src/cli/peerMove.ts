@@ -1,20 +1,19 @@
-/** The verbs of `mound peer` that move presences: wake, new, stop, start, refresh, reset, self-fresh. */
+/** The verbs of `mound peer` that move presences: wake, new, stop, start, refresh, reset. */
 import { Args, Command, Options } from "@effect/cli"
 import { Effect, Option } from "effect"
-import { environment } from "../config/process.js"
 import type { PresenceOutcome } from "../http/peersApi.js"
-import { type AskingOptions, ask, asking, given } from "./ask.js"
+import { type AskingOptions, asking, given } from "./ask.js"
 import { type Client, connect, explainFailure } from "./Client.js"
 import { CliFailure, usage } from "./CliFailure.js"
 import { optionalText } from "./common.js"
 import { print, span } from "./output.js"
 import { peerName } from "./peerRegister.js"
 
-const runtime = Args.text({ name: "RUNTIME" }).pipe(Args.optional)
+export const runtime = Args.text({ name: "RUNTIME" }).pipe(Args.optional)
 const topic = optionalText("topic", "what it is woken for: a known topic is gone on with")
 
 /** A session may take its whole boot time; a stop its grace. */
-const startMs = 300_000
+export const startMs = 300_000
 const stopMs = 60_000
 
 interface Answer {
@@ -22,7 +21,7 @@ interface Answer {
 }
 
 /** `boris (claude): live, resume (idle-reaped-resume) in 2.1s`. */
-const outcomeLine = (
+export const outcomeLine = (
   { personality, runtime, action, mode, cause, reason }: PresenceOutcome,
   tookMs?: number
 ) => {
@@ -33,7 +32,7 @@ const outcomeLine = (
 }
 
 /** Runs a request for presences and prints a line for each. */
-const move = <E>(
+export const move = <E>(
   options: AskingOptions,
   request: (client: Client) => Effect.Effect<Answer, E>,
   isDone: (outcome: PresenceOutcome) => boolean = () => true
@@ -119,7 +118,7 @@ interface NamedOptions extends AskingOptions {
   readonly all: boolean
 }
 
-interface VerbRequest {
+export interface VerbRequest {
   readonly path: { readonly personality: string }
   readonly urlParams: { readonly wait?: number }
   readonly payload: { readonly runtime?: string }
@@ -186,21 +185,3 @@ export const refresh = Command.make("refresh", named, (options) =>
 export const reset = Command.make("reset", named, (options) =>
   forEach(options, ({ peers }, request) => peers.resetPeer(request))
 ).pipe(Command.withDescription("lift the hold of a crash loop"))
-
-export const selfFresh = Command.make("self-fresh", asking, (options) =>
-  environment.MOUND_SESSION_TOKEN?.trim()
-    ? ask(
-        options,
-        {},
-        ({ peers }, payload) => peers.selfFresh({ payload }),
-        () => "a fresh session follows"
-      )
-    : Effect.fail(
-        new CliFailure({
-          tag: "NoSession",
-          message: "this is no session of a peer",
-          fix: "call it from inside one",
-          exitCode: 1
-        })
-      )
-).pipe(Command.withDescription("inside a session: end it and begin anew"))

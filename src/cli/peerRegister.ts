@@ -30,6 +30,10 @@ export const register = Command.make(
       Options.optional,
       Options.withDescription("when it goes on with its last session")
     ),
+    wake: Options.choice("wake", ["shared", "ephemeral"]).pipe(
+      Options.optional,
+      Options.withDescription("ephemeral: a fresh session for each message")
+    ),
     seed: optionalText("seed", "what each fresh session hears first"),
     ...asking
   },
@@ -47,18 +51,23 @@ export const register = Command.make(
         intelligence: options.intelligence,
         restart: options.always ? ("always" as const) : undefined,
         resume: options.resume,
+        wake: options.wake,
         seedPrompt: options.seed,
-        launch: foreignCommand.length > 0 ? { process: { args: foreignCommand } } : undefined
+        launch: foreignCommand.length > 0 ? launchOf(options.runtime) : undefined
       }),
       ({ peers }, payload) => peers.registerPeer({ payload }),
       ({ peer: { personality, runtimes }, truncated }) =>
         `${personality} (${runtimes.join(", ")}): registered${truncated ? ", its description was cut to 450 characters" : ""}`
     )
 ).pipe(
-  Command.withDescription(
-    "add a peer, or merge into the one of that name; what the runtime process starts follows after --"
-  )
+  Command.withDescription("add a peer, or merge into the one of that name; what it starts follows after --")
 )
+
+/** The command is the process's; where another one runtime is named, that one's. */
+const launchOf = (runtimes: ReadonlyArray<string>) => {
+  const [only = "process"] = runtimes.length === 1 ? runtimes : []
+  return { [only]: { args: foreignCommand } }
+}
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`
 

@@ -20,7 +20,8 @@ import {
   webUrl,
   word
 } from "./parsers.js"
-import { builtInRuntimes, runtimeTable } from "./runtimes.js"
+import { builtInRuntimes } from "./runtimePresets.js"
+import { runtimeTable } from "./runtimes.js"
 import { workspaceKeys } from "./WorkspaceConfig.js"
 
 interface Setting<A> {
@@ -58,7 +59,16 @@ const KiB = 1_024
 const MiB = 1_024 * KiB
 
 /** The tools that an agent can be offered by the Model Context Protocol. */
-const tools = ["send_to_peer", "list_peers", "deposit", "claim_next", "renew", "complete"] as const
+const tools = [
+  "send_to_peer",
+  "list_peers",
+  "deposit",
+  "claim_next",
+  "renew",
+  "complete",
+  "trigger_workflow",
+  "run_status"
+] as const
 
 const toolNames: Parser<ReadonlyArray<string>> = (raw) => {
   const parsed = texts(raw)
@@ -165,6 +175,10 @@ const settings = {
   "peers.crash_loop.max": setting(integer(1, 16), 3, { number: ["CRASHLOOP_MAX", ""] }),
   "peers.crash_loop.window": setting(duration(1_000, dayMs), 300_000, {
     number: ["CRASHLOOP_WINDOW_SECS", "s"]
+  }),
+  "peers.ephemeral.quiet": setting(duration(1, dayMs), 20_000, { number: ["EPHEMERAL_QUIET_SECS", "s"] }),
+  "peers.ephemeral.unarmed_idle": setting(duration(1, dayMs), 600_000, {
+    number: ["EPHEMERAL_UNARMED_IDLE_SECS", "s"]
   }),
   "peers.restart.first": setting(duration(1, dayMs), 1_000),
   "peers.restart.max": setting(duration(1, dayMs), 60_000),

@@ -138,7 +138,11 @@ const callTool = (
         need: "an identity: a session's token or X-IAPeer-Identity"
       })
     const decoded = yield* decode(tool, given)
-    const call: ToolCall = { caller, credentials }
+    const header = (name: string) => {
+      const value = request.headers[name]
+      return typeof value === "string" ? value : undefined
+    }
+    const call: ToolCall = { caller, credentials, header }
     return yield* tool.call(handlers, call, decoded as never)
   }).pipe(
     Effect.map(toResult),

@@ -5,6 +5,7 @@
 import { Effect, Schema } from "effect"
 import { formatIdentity, Personality, parseIdentity, RuntimeName } from "../actors/peer/Identity.js"
 import { maxBody, Topic } from "../actors/presence/PresenceCommand.js"
+import { RequestRun } from "../actors/workflow/WorkflowCommand.js"
 import { Offset } from "../events/Event.js"
 import type { Caller } from "./Identities.js"
 import { AttachmentPaths, type PeerRow, type PresenceRow, type ServerRow } from "./peersApi.js"
@@ -14,6 +15,7 @@ export interface ToolCall {
   /** Somebody with a name. */
   readonly caller: Caller
   readonly credentials: Credentials
+  readonly header: (name: string) => string | undefined
 }
 
 export interface Tool {
@@ -32,6 +34,9 @@ export interface ToolAnswer {
 
 /** How long a message's evidence is waited for: old clients expect an answer by then. */
 const evidenceMs = 10_000
+
+/** Clients of the protocol give a call up after a minute. */
+const maxRunWaitMs = 30_000
 
 const tool = <Fields extends Schema.Struct.Fields>(
   name: string,
@@ -54,8 +59,7 @@ const bare = {
   path: nothing,
   urlParams: nothing,
   payload: nothing,
-  commandId: undefined,
-  header: () => undefined
+  commandId: undefined
 }
 
 const sendToPeer = tool(
@@ -180,4 +184,47 @@ const complete = tool(
     )
 )
 
-export const mcpTools: ReadonlyArray<Tool> = [sendToPeer, listPeers, deposit, claimNext, renew, complete]
+const triggerWorkflow = tool(
+  "trigger_workflow",
+  "Have a workflow run. Says at once whether the run has begun, waits its turn, or was dropped, and why.",
+  {
+    workflow: Schema.String,
+    prompt: RequestRun.fields.prompt,
+    maxRounds: RequestRun.fields.maxRounds,
+    dryRun: RequestRun.fields.dryRun
+  },
+  (handlers, call, { workflow, ...payload }) =>
+    Effect.map(handlers.requestRun({ ...bare, ...call, path: { name: workflow }, payload }), (answer) => {
+      const fate = bodyOf(answer)
+      if (fate.status !== "dropped") return answered(fate)
+      const text = `the run ${fate.runId} of ${workflow} was dropped: ${fate.reason ?? "its workflow takes no more"}`
+      return { isError: true, text, value: { ...fate } }
+    })
+)
+
+const runStatus = tool(
+  "run_status",
+  "How a run of a workflow is. With waitMs the answer comes when it has ended, or after that time.",
+  { runId: Schema.String, waitMs: Schema.optional(Schema.Int.pipe(Schema.between(0, maxRunWaitMs))) },
+  (handlers, call, { runId, waitMs }) =>
+    Effect.map(
+      handlers.showRun({
+        ...bare,
+        ...call,
+        path: { id: runId },
+        urlParams: waitMs === undefined ? {} : { wait: waitMs }
+      }),
+      (answer) => answered(bodyOf(answer))
+    )
+)
+
+export const mcpTools: ReadonlyArray<Tool> = [
+  sendToPeer,
+  listPeers,
+  deposit,
+  claimNext,
+  renew,
+  complete,
+  triggerWorkflow,
+  runStatus
+]

@@ -45,6 +45,11 @@ export interface MessageServices extends PeerServices {
     paths: ReadonlyArray<string>
   ) => Effect.Effect<ReadonlyArray<typeof Attachment.Type>, Refused<AnyReason>>
   readonly mintId: Effect.Effect<string>
+  /** Whose call says what became of their message. */
+  readonly toldSenders: {
+    readonly begin: (messageId: string) => void
+    readonly leave: (messageId: string) => void
+  }
 }
 
 type MessageHandlers = Pick<Handlers, "sendMessage" | "listMessages" | "showMessage" | "ackMessage">
@@ -96,14 +101,18 @@ export const makeMessageHandlers = (services: MessageServices): MessageHandlers 
         const from = yield* senderOf(credentials, named)
         const messageId = payload.messageId ?? idOfKey(commandId) ?? (yield* services.mintId)
         const attachments = yield* services.keep(payload.attachments ?? [])
-        const { identity, message, outcome } = yield* services.post(from, {
-          ...payload,
-          messageId,
-          attachments
-        })
+        const { toldSenders } = services
+        const leave = (id: string) => toldSenders.leave(id)
+        if (wait > 0) toldSenders.begin(messageId)
+        const { identity, message, outcome } = yield* services
+          .post(from, { ...payload, messageId, attachments })
+          .pipe(Effect.onError(() => Effect.sync(() => leave(messageId))))
         const { name, context } = outcome.state as PresenceState
         const woke = name === "waking.deciding" && context.queue.length === 1
-        const row = yield* awaitSettled(messageId, services.now() + wait)
+        const row = yield* awaitSettled(messageId, services.now() + wait).pipe(
+          Effect.onError(() => Effect.sync(() => leave(messageId)))
+        )
+        if (!row || !settledStates.has(row.state)) leave(messageId)
         const answer = {
           messageId,
           to: identity,

@@ -3,7 +3,7 @@ import { realpathSync, statSync } from "node:fs"
 import { isAbsolute } from "node:path"
 import { Effect, Schema } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
-import { Personality } from "../actors/peer/Identity.js"
+import { type Identity, Personality } from "../actors/peer/Identity.js"
 import { maxDescription, type PeerCommand } from "../actors/peer/PeerCommand.js"
 import type { PeerState } from "../actors/peer/PeerIndex.js"
 import type { PeerKind } from "../actors/peer/peerKind.js"
@@ -26,6 +26,23 @@ export interface PeerServices extends Clockwork, CallerServices {
   readonly peerKind: PeerKind
   readonly presenceKind: PresenceKind
   readonly deathWindowMs: number
+  readonly sessionActions: SessionActions
+}
+
+/** What is done to a session that runs. */
+export interface SessionActions {
+  /** The command that shows its screen; undefined where it has none. */
+  readonly target: (identity: Identity) => ReadonlyArray<string> | undefined
+  readonly interrupt: (session: RunningSession) => Effect.Effect<boolean>
+  readonly canCompact: (runtime: string) => boolean
+  /** Whether there is evidence already when it has been asked; where not, the session may tell of it later. */
+  readonly compact: (session: RunningSession) => Effect.Effect<boolean>
+}
+
+export interface RunningSession {
+  readonly identity: Identity
+  readonly sessionId: string
+  readonly pid: number | null
 }
 
 type PeerHandlers = Pick<Handlers, "registerPeer" | "amendPeer" | "removePeer" | "registry" | "peer" | "why">

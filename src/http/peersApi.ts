@@ -80,6 +80,7 @@ export const PeerRow = Schema.Struct({
   description: Schema.String,
   restart: Schema.String,
   resume: Schema.String,
+  wake: Schema.String,
   launch: Schema.Unknown,
   seedPrompt: orNull(Schema.String),
   interfaces: Schema.Unknown,
@@ -103,7 +104,10 @@ const Outcome = Schema.Struct({
   action: Schema.String,
   reason: Schema.optional(Schema.String),
   mode: Schema.optional(Schema.String),
-  cause: Schema.optional(Schema.String)
+  cause: Schema.optional(Schema.String),
+  target: Schema.optional(Schema.Array(Schema.String)).annotations({
+    description: "the command that shows its screen"
+  })
 }).annotations({ identifier: "PresenceOutcome" })
 export type PresenceOutcome = typeof Outcome.Type
 
@@ -259,6 +263,14 @@ export const peers = HttpApiGroup.make("peers")
   .add(verb("startPeer", "start", {}))
   .add(verb("refreshPeer", "refresh", {}))
   .add(verb("resetPeer", "reset", {}))
+  .add(verb("attachPeer", "attach", {}))
+  .add(verb("interruptPeer", "interrupt", {}))
+  .add(verb("compactPeer", "compact", {}))
+  .add(
+    HttpApiEndpoint.post("selfDone", "/sessions/self/done")
+      .setPayload(Schema.Struct({}))
+      .addSuccess(Schema.Struct({ sessionId: Schema.String }), { status: 202 })
+  )
   .add(
     HttpApiEndpoint.post("selfFresh", "/sessions/self/fresh")
       .setPayload(Schema.Struct({}))

@@ -263,7 +263,11 @@ export const statuses: { readonly [Tag in AnyReason["_tag"]]: number } = {
   MessageIdReused: 409,
   UnknownMessage: 404,
   NotRecipient: 403,
-  NoSession: 403
+  NoSession: 403,
+  Offline: 409,
+  Ambiguous: 409,
+  Unsupported: 409,
+  NothingToCompact: 409
 }
 
 /** A refusal of a reading route, or of a command that is malformed. */

@@ -61,7 +61,7 @@ export const toPresenceRow = (row: StoredActor, { now, deathWindowMs }: Window):
 
 /** Other agents are not told where a peer lives, nor what it is started with. */
 export const toPeerRow = (row: StoredActor, isOperator: boolean): PeerRow => {
-  const { personality, runtimes, defaultRuntime, intelligence, description, restart, resume, ...own } =
+  const { personality, runtimes, defaultRuntime, intelligence, description, restart, resume, wake, ...own } =
     JSON.parse(row.detail) as Registration
   return {
     kind: "peer",
@@ -75,6 +75,7 @@ export const toPeerRow = (row: StoredActor, isOperator: boolean): PeerRow => {
     description,
     restart,
     resume,
+    wake,
     cwd: isOperator ? own.cwd : null,
     launch: isOperator ? own.launch : null,
     seedPrompt: isOperator ? own.seedPrompt : null,

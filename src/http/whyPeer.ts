@@ -14,6 +14,7 @@ const rows: { readonly [cause: string]: string } = {
   "operator-fresh": "3: it was woken with --fresh",
   attach: "4: it was woken with --resume",
   "soft-reload": "5: refresh was asked for",
+  "ephemeral-policy": "6: each message has a session of its own",
   "crash-or-self-close": "7: the last session ended by itself",
   "first-wake": "8: it had never run",
   "idle-reaped-human": "9: people are gone on with",

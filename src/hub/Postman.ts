@@ -61,6 +61,19 @@ export const makePostman = ({ system, peers, kind }: PostmanServices): Postman =
           )
         )
 
+  /** Who has a session for each message is done with one when it has written something. */
+  const finishWork = (from: Identity) =>
+    peers.get(from.personality)?.wake !== "ephemeral"
+      ? Effect.void
+      : Effect.ignore(
+          system.send(
+            kind,
+            formatIdentity(from),
+            { type: "SelfDone", how: "message" },
+            { by: formatIdentity(from) }
+          )
+        )
+
   return {
     send: (from, { to, runtime, messageId, body, topic, replyTo, attachments = [] }) =>
       Effect.gen(function* () {
@@ -85,6 +98,7 @@ export const makePostman = ({ system, peers, kind }: PostmanServices): Postman =
         const message = dataOf<AcceptedMessage>(accepted)
         if (!isSame(message, command)) return yield* reused
         yield* confirmAnswered(from, replyTo)
+        yield* finishWork(from)
         return { identity, message, outcome }
       })
   }

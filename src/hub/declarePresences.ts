@@ -65,12 +65,15 @@ const followPeer = (services: Services, personality: string): Effect.Effect<void
 const catchUp = (services: Services): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { peerKind, presenceKind } = services
-    for (const { personality, runtimes, incarnation, restart, resume } of [...peerKind.index.all()]) {
+    for (const { personality, runtimes, incarnation, restart, resume, wake } of [...peerKind.index.all()]) {
       for (const runtime of runtimes) {
         const identity = formatIdentity({ runtime, personality })
         const presence = presenceKind.index.get(identity)
         const isCurrent =
-          presence?.incarnation === incarnation && presence.restart === restart && presence.resume === resume
+          presence?.incarnation === incarnation &&
+          presence.restart === restart &&
+          presence.resume === resume &&
+          presence.wake === wake
         if (!isCurrent) yield* send(services, identity, { type: "DeclarePresence" })
       }
     }

@@ -16,6 +16,7 @@ import { makeClockWatch } from "./clockWatch.js"
 import { declarePresences } from "./declarePresences.js"
 import type { HubParts } from "./HubParts.js"
 import { lifecycleLog } from "./lifecycleLog.js"
+import { notices } from "./notices.js"
 import { watch } from "./probes.js"
 import { seedPeers } from "./seedPeers.js"
 import { keepRegistered, unregister } from "./selfRegistration.js"
@@ -72,7 +73,9 @@ const recover = (parts: Boot, call: InvocationCall) =>
     claimKind.index.seed(yield* readSeed(projector.read))
     yield* seedPeers(projector.read, parts)
     const open = new Set([...presenceKind.index.all()].map(({ sessionId }) => sessionId))
-    for (const { sessionId, pid } of yield* reapOrphans(sessionsRoot, (id) => open.has(id))) {
+    const orphans = yield* reapOrphans(sessionsRoot, (id) => open.has(id))
+    parts.orphans.note(orphans.length, startedAt)
+    for (const { sessionId, pid } of orphans) {
       yield* Effect.logWarning(`ended process ${pid}: its session ${sessionId} is over`)
     }
     serverKind.index.present = (yield* listServers(projector.read)).length
@@ -130,8 +133,14 @@ const serve = (boot: Boot): Effect.Effect<void> =>
     yield* system.release(readyAt, makeClockWatch(clock, system, hubKind))
     yield* senses.serve
     yield* runs.serve
-    yield* serveReflexes(boot, [boundClaims(boot.claimKind, boot.projector.read)])
-    yield* Effect.forkScoped(watch({ system, hubKind, hub, settings, log, agentFiles, now: clock.now }))
+    const { claimKind, presenceKind, projector, toldSenders } = boot
+    yield* serveReflexes(boot, [
+      boundClaims(claimKind, projector.read),
+      notices(presenceKind, projector.read, toldSenders)
+    ])
+    yield* Effect.forkScoped(
+      watch({ system, hubKind, hub, settings, log, agentFiles, orphans: boot.orphans, now: clock.now })
+    )
     yield* Effect.forkScoped(keepRegistered(boot))
     yield* Effect.forkScoped(boot.importer.watch)
     const archiveAfter = settings["journal.archive_after"]

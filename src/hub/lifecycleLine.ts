@@ -97,6 +97,11 @@ const fieldsOf = (
         ["after", `${afterMs}ms`]
       ]
     }
+    case "SessionAttached":
+      return [
+        ["ev", "attach"],
+        ["identity", identity]
+      ]
     case "DeliveryAttempted": {
       const { sessionId, topic } = dataOf<Data<"DeliveryAttempted">>(event)
       if (topic === null || !isNewTopic(sessionId, topic)) return undefined
@@ -111,6 +116,9 @@ const fieldsOf = (
   }
 }
 
+const ageOf = (idleForMs: number | null): string | null =>
+  idleForMs === null ? null : `${Math.floor(idleForMs / 1_000)}s`
+
 const endOf = (identity: string, end: Data<"SessionEnded">, state: string): Fields | undefined => {
   const { reason, code, signal, death, idleForMs, restartInMs, heldUntil } = end
   const supervise: Fields = [
@@ -122,12 +130,15 @@ const endOf = (identity: string, end: Data<"SessionEnded">, state: string): Fiel
       return [
         ...supervise,
         ["action", "reaped-idle"],
-        ["age", idleForMs === null ? null : `${Math.floor(idleForMs / 1_000)}s`],
+        ["age", ageOf(idleForMs)],
         ["outcome", state === "asleep.parked" ? "resume-eligible" : state]
       ]
     case "renew":
     case "self-fresh":
       return [...supervise, ["action", "needs-eager-fresh"], ["reason", reason], ["outcome", "eager-fresh"]]
+    case "ephemeral-done":
+    case "ephemeral-unarmed":
+      return [...supervise, ["action", "reaped-ephemeral"], ["age", ageOf(idleForMs)], ["outcome", reason]]
     case "stop":
       // The stop itself has its line.
       return undefined

@@ -11,6 +11,7 @@ import type { Tracing } from "../http/Tracing.js"
 import { makeClaimMetrics } from "./claimMetrics.js"
 import type { HubParts } from "./HubParts.js"
 import { registerGauges } from "./hubGauges.js"
+import { makePeerMetrics } from "./peerMetrics.js"
 
 /** From 100 us to 10 s. */
 const seconds = [
@@ -57,6 +58,7 @@ export const makeMetrics = () => {
     registers
   })
   const claims = makeClaimMetrics(registers)
+  const peers = makePeerMetrics(registers)
   const requests = new Counter({
     name: "mound_http_requests_total",
     help: "Requests that were answered.",
@@ -94,6 +96,7 @@ export const makeMetrics = () => {
         outcome: events.length > 0 ? "appended" : "unchanged"
       })
       commandSeconds.observe({ kind: kind.name }, (now - arrivedAt) / 1_000)
+      if (kind.name === "presence") for (const event of events) peers.see(event)
     },
 
     refused: (tag: string): void => refusals.inc({ tag }),
@@ -128,6 +131,7 @@ export const makeMetrics = () => {
     /** Begins to show what the hub itself can be asked. */
     observe: (parts: HubParts): void => {
       claims.observe(parts.claimKind)
+      peers.observe(parts.presenceKind.index)
       parts.system.refusals.listen(claims.refused)
       refresh = registerGauges(registry, parts)
     },

@@ -16,9 +16,13 @@ import { countRemoval, findActor } from "../projections/registryQueries.js"
 import { type Attachments, makeAttachments } from "../runtimes/Attachments.js"
 import type { PeerWorld } from "../runtimes/PeerWorld.js"
 import { makePresenceInvocations } from "../runtimes/presenceInvocations.js"
+import { makeSessionActions, type SessionActions } from "../runtimes/SessionActions.js"
 import { Sessions } from "../runtimes/Sessions.js"
+import { makeTmuxHost, type TmuxHost } from "../runtimes/TmuxHost.js"
 import type { HubParts } from "./HubParts.js"
+import { OrphanCount } from "./OrphanCount.js"
 import { answerRole } from "./roleAnswers.js"
+import { ToldSenders } from "./ToldSenders.js"
 
 export interface PeerParts {
   readonly peerKind: PeerKind
@@ -26,6 +30,10 @@ export interface PeerParts {
   readonly sessions: Sessions
   readonly sessionsRoot: string
   readonly attachments: Attachments
+  readonly tmux: TmuxHost
+  readonly sessionActions: SessionActions
+  readonly toldSenders: ToldSenders
+  readonly orphans: OrphanCount
 }
 
 /** How often a removal looks whether its sessions have ended. */
@@ -37,9 +45,13 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
   const sessionsRoot = join(settings.stateDir, "sessions")
   const runtimes = settings["peers.runtimes"]
   const attachments = makeAttachments(settings.stateDir)
+  const tmux = makeTmuxHost({ ...settings, environment })
+  const world = makeWorld(settings, { sessions, sessionsRoot, attachments, tmux }, hub)
   const presenceKind = makePresenceKind(
     {
       maxQueued: settings["peers.queue.max_messages"],
+      unarmedMs: settings["peers.ephemeral.unarmed_idle"],
+      quietMs: settings["peers.ephemeral.quiet"],
       maxAttempts: settings["peers.queue.max_attempts"],
       maxDeaths: settings["peers.crash_loop.max"],
       deathWindowMs: settings["peers.crash_loop.window"],
@@ -48,7 +60,7 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
       healthyAfterMs: settings["peers.restart.healthy_after"],
       canResume: (name) => (runtimes.get(name)?.resumeArgv.length ?? 0) > 0
     },
-    makePresenceInvocations(makeWorld(settings, { sessions, sessionsRoot, attachments }, hub))
+    makePresenceInvocations(world)
   )
   const peerKind = makePeerKind(
     {
@@ -62,18 +74,22 @@ export const makePeers = (settings: Settings, hub: () => HubParts): PeerParts =>
     },
     { retirePresences: retirePresences(hub) }
   )
-  return { peerKind, presenceKind, sessions, sessionsRoot, attachments }
+  const sessionActions = makeSessionActions(world)
+  const toldSenders = new ToldSenders()
+  const own = { sessions, sessionsRoot, attachments, tmux, sessionActions }
+  return { peerKind, presenceKind, ...own, toldSenders, orphans: new OrphanCount() }
 }
 
 const makeWorld = (
   settings: Settings,
-  own: Pick<PeerParts, "sessions" | "sessionsRoot" | "attachments">,
+  own: Pick<PeerParts, "sessions" | "sessionsRoot" | "attachments" | "tmux">,
   hub: () => HubParts
 ): PeerWorld => ({
   ...own,
   sessionsKept: settings["peers.sessions_kept"],
   outputMax: settings["peers.output_max"],
   isQuiet: (identity) => hub().presenceKind.index.get(identity)?.state === "live.waiting",
+  waiting: (identity) => hub().presenceKind.index.get(identity)?.waiting ?? 0,
   runtime: (name) => settings["peers.runtimes"].get(name),
   bootMs: settings["peers.boot"],
   idleMs: settings["peers.idle"],
@@ -97,6 +113,8 @@ const makeWorld = (
           onFailure: ({ reason }): string | undefined => reason._tag,
           onSuccess: () => undefined
         }),
+  report: (identity, command, commandId) =>
+    hub().system.send(hub().presenceKind, identity, command, { by: identity, commandId }),
   mayBoot: () =>
     hub().hub().name === "ready" &&
     hub().presenceKind.index.count("waking.booting") < settings["peers.max_booting"],

@@ -11,6 +11,7 @@ import { keyOf } from "../actors/hub/hubMachine.js"
 import type { Settings } from "../config/Settings.js"
 import type { AgentFiles } from "./AgentFiles.js"
 import type { HubLog } from "./hubLog.js"
+import type { OrphanCount } from "./OrphanCount.js"
 
 export interface Probe {
   readonly component: string
@@ -34,6 +35,7 @@ export interface ProbeServices {
   readonly settings: Settings
   readonly log: HubLog
   readonly agentFiles: AgentFiles | undefined
+  readonly orphans: OrphanCount
   readonly now: () => number
 }
 
@@ -93,7 +95,7 @@ const look = (watcher: Watcher, { system, hubKind, hub, now }: ProbeServices): E
     return Effect.ignore(system.send(hubKind, "", command, { by: "hub" }))
   })
 
-const makeProbes = ({ system, hub, settings, log, agentFiles, now }: ProbeServices) =>
+const makeProbes = ({ system, hub, settings, log, agentFiles, orphans, now }: ProbeServices) =>
   Effect.gen(function* () {
     const delay = yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -191,6 +193,15 @@ const makeProbes = ({ system, hub, settings, log, agentFiles, now }: ProbeServic
         holdMs: 0,
         /** How old the newest one is; where there is none, how long it could have been taken. */
         measure: () => now() - (hub().context.lastBackup?.at ?? hub().context.readyAt ?? now())
+      },
+      {
+        ...whole,
+        component: "peers",
+        reason: "orphans",
+        limit: 0,
+        clearAt: 0,
+        holdMs: 0,
+        measure: () => orphans.recent(now())
       },
       {
         ...whole,

@@ -21,10 +21,10 @@ export const seedPeers = (
   })
 
 const toPeer = ({ incarnation, detail }: StoredActor): ListedPeer => {
-  const { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume } = JSON.parse(
+  const { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume, wake } = JSON.parse(
     detail
   ) as Registration
-  const known = { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume }
+  const known = { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume, wake }
   return { ...known, incarnation: incarnation as Offset }
 }
 
@@ -33,7 +33,13 @@ const toPresence = (row: StoredActor): ListedPresence => ({
   state: row.state as PresenceStateName,
   incarnation: row.incarnation as Offset,
   restart: row.restart,
-  resume: (JSON.parse(row.detail) as Pick<ListedPresence, "resume">).resume,
+  ...policyOf(row.detail),
   sessionId: row.session_id,
-  isOwed: row.restart === "always" || row.queue_depth > 0 || row.in_flight !== null || row.eager === 1
+  isOwed: row.restart === "always" || row.queue_depth > 0 || row.in_flight !== null || row.eager === 1,
+  waiting: row.queue_depth
 })
+
+const policyOf = (detail: string): Pick<ListedPresence, "resume" | "wake"> => {
+  const { resume, wake } = JSON.parse(detail) as Pick<ListedPresence, "resume" | "wake">
+  return { resume, wake }
+}

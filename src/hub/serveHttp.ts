@@ -23,6 +23,7 @@ import { makeRunHandlers } from "../http/runHandlers.js"
 import { makeSenseHandlers } from "../http/senseHandlers.js"
 import { makeApiServer } from "../http/serve.js"
 import { makeServerRoutes } from "../http/serverRoutes.js"
+import { makeSessionHandlers } from "../http/sessionHandlers.js"
 import { makeSessionRoutes } from "../http/sessionRoutes.js"
 import { makeStreamRoutes } from "../http/streamRoutes.js"
 import { histories } from "../replay/installed.js"
@@ -68,6 +69,7 @@ export const makeHubServer = (
     peers: parts.peerKind.index,
     presences: parts.presenceKind.index,
     deathWindowMs: settings["peers.crash_loop.window"],
+    sessionActions: parts.sessionActions,
     identities,
     // Whoever must show a token is not believed for a header.
     acceptsHeader: settings["peers.identity_header"] === "loopback" && !identities.isAsked
@@ -117,10 +119,12 @@ export const makeHubServer = (
     }),
     ...makePeerHandlers(peerServices),
     ...makePresenceHandlers(peerServices),
+    ...makeSessionHandlers(peerServices),
     ...makeMessageHandlers({
       ...peerServices,
       post: parts.postman.send,
       keep: parts.attachments.keep,
+      toldSenders: parts.toldSenders,
       mintId: Effect.suspend(() => ulid(now()))
     }),
     ...makeRunHandlers({

@@ -66,7 +66,7 @@ const reducePresence = (row: Row, event: RecordedEvent): Row => {
       const isSame = row.incarnation === data.incarnation && row.state !== "undeclared"
       const kept = isSame ? row : { ...row, ...freshPresence }
       const declared = { restart: String(data.restart), incarnation: data.incarnation as number }
-      return withDetail({ ...kept, ...declared }, { resume: data.resume })
+      return withDetail({ ...kept, ...declared }, { resume: data.resume, wake: data.wake })
     }
     case "PresenceStopped":
       // One that is up has not stopped yet: its end takes the promise back, unless it is started before that.
@@ -80,6 +80,7 @@ const reducePresence = (row: Row, event: RecordedEvent): Row => {
           decision: offset,
           bootMs: data.bootMs,
           idleMs: data.idleMs,
+          quietMs: data.quietMs,
           host: data.host,
           mode: data.mode,
           cause: data.cause,
@@ -99,6 +100,14 @@ const reducePresence = (row: Row, event: RecordedEvent): Row => {
       return withDetail(row, {
         lastActiveAt: Math.max(number(detailOf(row).lastActiveAt), number(data.activeAt))
       })
+    case "SessionAttached":
+    case "SessionInterrupted":
+    case "SessionCompacted":
+      return withDetail(row, { lastActiveAt: at })
+    case "WorkerFinished": {
+      const { idleMs, quietMs } = detailOf(row)
+      return withDetail(row, { lastActiveAt: at, idleMs: quietMs ?? idleMs })
+    }
     case "FreshNextArmed":
       return withDetail(row, { freshNext: true })
     case "SessionEnded":
@@ -167,7 +176,7 @@ const noteTopic = (row: Row, topic: unknown): Row => {
 
 export const registry: Projection = {
   name: "registry",
-  version: 1,
+  version: 2,
   columns: {
     key: "TEXT",
     kind: "TEXT",

@@ -27,13 +27,13 @@ export const wrapperName = "mound-session"
 
 /**
  * Traps are set, not ignored: the wrapper waits for its child, which gets the signals by itself. The FIFO is opened for reading and
- * writing, so the child never reads an end of file.
+ * writing, so the child never reads an end of file. On a terminal the child has that.
  */
 export const wrapperScript = `trap : TERM INT HUP
 dir=$1; shift
-[ -p "$dir/in" ] || mkfifo -m 600 "$dir/in" || exit 126
+[ -t 0 ] || [ -p "$dir/in" ] || mkfifo -m 600 "$dir/in" || exit 126
 echo $$ > "$dir/pid.new" && mv "$dir/pid.new" "$dir/pid" || exit 126
-"$@" <>"$dir/in" >>"$dir/out" 2>&1
+if [ -t 0 ]; then "$@"; else "$@" <>"$dir/in" >>"$dir/out" 2>&1; fi
 code=$?
 echo $code > "$dir/exit.new" && mv "$dir/exit.new" "$dir/exit"
 exit $code`
@@ -42,6 +42,9 @@ export interface Exit {
   readonly code: number | null
   readonly signal: string | null
 }
+
+type Written = "token" | "seeded" | "identity" | "mcp.json" | "heard"
+type FileName = "in" | "out" | "pid" | "exit" | Written
 
 export class SessionFolder {
   readonly path: string
@@ -53,7 +56,7 @@ export class SessionFolder {
     this.path = join(root, sessionId)
   }
 
-  file(name: "in" | "out" | "pid" | "exit" | "token" | "seeded" | "identity"): string {
+  file(name: FileName): string {
     return join(this.path, name)
   }
 
@@ -70,7 +73,7 @@ export class SessionFolder {
     return existsSync(this.file(name))
   }
 
-  read(name: "pid" | "exit" | "token" | "identity"): string | undefined {
+  read(name: "pid" | "exit" | Written): string | undefined {
     try {
       return readFileSync(this.file(name), "utf8").trim()
     } catch {
@@ -79,7 +82,7 @@ export class SessionFolder {
   }
 
   /** Whole or not at all, whatever comes between. */
-  write(name: "token" | "seeded" | "identity", text: string): void {
+  write(name: Written, text: string): void {
     const temporary = `${this.file(name)}.new`
     const descriptor = openSync(temporary, "w", 0o600)
     writeSync(descriptor, text)
@@ -95,7 +98,9 @@ export class SessionFolder {
       const name = nameProcess(written)
       return name && isWrapperOf(name.pid, this.path) ? name : undefined
     }
-    const [found] = findByArgument((argument) => argument === this.path)
+    const found = findByArgument((argument) => argument === this.path).find(({ argv }) =>
+      isWrapper(argv, this.path)
+    )
     return found && nameProcess(found.pid)
   }
 
@@ -132,10 +137,12 @@ export class SessionFolder {
   }
 }
 
-const isWrapperOf = (pid: number, path: string): boolean => {
-  const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")
-  return argv.includes(wrapperName) && argv.includes(path)
-}
+const isWrapperOf = (pid: number, path: string): boolean =>
+  isWrapper(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0"), path)
+
+/** By the place of its arguments: the tmux server that started it has them all too, further behind. */
+const isWrapper = (argv: ReadonlyArray<string>, path: string): boolean =>
+  argv[3] === wrapperName && argv[4] === path
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
 

@@ -5,7 +5,8 @@
 import { Effect } from "effect"
 import type { InvocationCall } from "../actors/ActorKind.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
-import type { Session } from "../actors/presence/PresenceContext.js"
+import type { Launched, Session } from "../actors/presence/PresenceContext.js"
+import type { PresenceState } from "../actors/presence/PresenceIndex.js"
 import type { SessionInput } from "../actors/presence/presenceMachine.js"
 import { idOf } from "../events/Event.js"
 import { parseControlLine } from "./controlLine.js"
@@ -29,10 +30,14 @@ export const makeAttend =
       const folder = new SessionFolder(world.sessionsRoot, session.id)
       const memory = world.sessions.of(session.id)
       if (folder.exists) world.sessions.token(folder)
+      const known = yield* consult(call, session)
+      if (!known) return
       const watch = yield* watchFolder(folder.path)
       memory.onChange(watch.nudge)
-      let reader = new OutputReader(folder.file("out"), session.outputOffset)
-      const noteActivity = makeActivityNote(world, call, session)
+      let reader = new OutputReader(folder.file("out"), known.outputOffset)
+      const { runtime } = identityOf(call.stream)
+      const isActivity = world.runtime(runtime)?.activity !== "transcript"
+      const noteActivity = makeActivityNote(world, call, known)
       // Only what has been heard is moved aside. The beginning of a line is kept for its end, unless that is long in coming.
       const isToCut = () => {
         const { size } = folder.output()
@@ -42,14 +47,16 @@ export const makeAttend =
       for (let isFirst = true; ; isFirst = false) {
         // Looked at before its output is read, so that its last words are heard before its end is told.
         const exit = endOf(folder, memory, session.process ?? undefined)
+        // What went through its screen is all there once that is gone.
+        if (exit && session.host === "tmux") yield* world.tmux.close(idOf(call.stream))
         const wasActive = yield* hear(world, call, session, folder, reader)
-        if (wasActive && !isFirst) yield* noteActivity("output")
+        if (wasActive && !isFirst && isActivity) yield* noteActivity("output")
         if (exit) {
           const detectedBy = isFirst && !memory.isOwn ? "reconcile" : "exit"
-          return yield* reportEnd(world, call, folder, exit, detectedBy, session.process?.pid)
+          return yield* reportEnd(world, call, session, exit, detectedBy, session.process?.pid)
         }
         if (isToCut() && world.isQuiet(idOf(call.stream))) {
-          yield* recordCut(call, session)
+          yield* recordCut(call, known)
           yield* hear(world, call, session, folder, reader)
           if (isToCut()) {
             folder.cutOutput()
@@ -59,6 +66,15 @@ export const makeAttend =
         yield* watch.changed
       }
     }).pipe(Effect.scoped)
+
+/** How the session stands now: how far it was read, and when it last did something. Undefined when it is over. */
+const consult = (call: InvocationCall, { id }: Launched): Effect.Effect<Session | undefined> => {
+  const look: PresenceCommand = { type: "ConsultSession", sessionId: id }
+  return Effect.map(Effect.orDie(call.send(look)), ({ state }) => {
+    const { session } = (state as PresenceState).context
+    return session?.id === id ? session : undefined
+  })
+}
 
 /** First the record, then the cut: a hub that is killed in between reads its output again, which is harmless. */
 const recordCut = (call: InvocationCall, { id, activeAt }: Session): Effect.Effect<void> => {
@@ -76,7 +92,7 @@ const recordCut = (call: InvocationCall, { id, activeAt }: Session): Effect.Effe
 const hear = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   folder: SessionFolder,
   reader: OutputReader
 ): Effect.Effect<boolean> =>
@@ -99,7 +115,7 @@ const hear = (
 const obey = (
   world: PeerWorld,
   call: InvocationCall,
-  session: Session,
+  session: Launched,
   folder: SessionFolder,
   { text, end }: OutputLine
 ): Effect.Effect<void> => {
@@ -124,10 +140,22 @@ const obey = (
       }
       return Effect.ignore(call.send(activity))
     }
+    case "done":
+    case "compacted": {
+      // Read again, it is about a session that has moved on, and changes nothing; but a memory that was made smaller was so once.
+      const { id } = session
+      const command: PresenceCommand =
+        line.mound === "done"
+          ? { type: "SelfDone", sessionId: id, how: "control" }
+          : { type: "CompactSession", sessionId: id, evidence: "control" }
+      const commandId = `${id}:${end}:${line.mound}`
+      return Effect.ignore(world.report(idOf(call.stream), command, commandId))
+    }
     case "send": {
       const { messageId } = line
       return Effect.flatMap(world.send(identityOf(call.stream), line), (refused) =>
-        refused === undefined
+        // On a screen there is no place for it: such a program sends by the hub's tools, which answer.
+        refused === undefined || session.host === "tmux"
           ? Effect.void
           : writeLine(folder, world.sessions.of(session.id), refusedLine(messageId, refused))
       )

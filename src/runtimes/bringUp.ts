@@ -8,21 +8,22 @@ import type { InvocationCall } from "../actors/ActorKind.js"
 import { formatIdentity } from "../actors/peer/Identity.js"
 import type { Registration } from "../actors/peer/PeerEvent.js"
 import type { PresenceCommand } from "../actors/presence/PresenceCommand.js"
-import type { Session } from "../actors/presence/PresenceContext.js"
+import type { Launched } from "../actors/presence/PresenceContext.js"
 import type { SessionInput } from "../actors/presence/presenceMachine.js"
-import type { RuntimeConfig } from "../config/runtimes.js"
+import type { RuntimeConfig } from "../config/RuntimeConfig.js"
 import { parseControlLine } from "./controlLine.js"
+import { handOver, seedText } from "./delivery.js"
 import { identityOf } from "./identityOf.js"
 import { environmentOf, fill, templatesOf } from "./launch.js"
-import { seedLine } from "./messageLine.js"
 import { OutputReader } from "./OutputReader.js"
 import type { PeerWorld } from "./PeerWorld.js"
-import { endOf, type SpawnFailed, startProcess, writeLine } from "./ProcessHost.js"
+import { endOf, type SpawnFailed, startProcess } from "./ProcessHost.js"
 import { nameProcess, type ProcessName } from "./ProcessTable.js"
 import { reportEnd } from "./reportEnd.js"
 import { SessionFolder } from "./SessionFolder.js"
 import type { SessionMemory } from "./Sessions.js"
 import { watchFolder } from "./watchFolder.js"
+import { screenMs, watchScreen } from "./watchScreen.js"
 
 /** How often readiness that nobody tells of is looked at. */
 const lookAgainMs = 20
@@ -30,7 +31,7 @@ const lookAgainMs = 20
 interface Boot {
   readonly world: PeerWorld
   readonly call: InvocationCall
-  readonly session: Session
+  readonly session: Launched
   readonly registration: Registration
   readonly config: RuntimeConfig
   readonly folder: SessionFolder
@@ -93,8 +94,28 @@ const findOrStart = ({
     folder.create(formatIdentity(identity))
     const { token } = world.sessions.token(folder)
     const env = environmentOf(world, identity, config, registration, { id: session.id, token })
-    const { argv, cwd } = session
-    return nameProcess(yield* startProcess(folder, memory, { argv, cwd, env }))
+    const { argv, cwd, host } = session
+    if (argv.some((each) => each.includes(folder.file("mcp.json")))) {
+      folder.write("mcp.json", mcpConfig(world.url()))
+    }
+    const command = { argv, cwd, env }
+    const pid =
+      host === "tmux"
+        ? yield* world.tmux.start(formatIdentity(identity), folder, memory, command)
+        : yield* startProcess(folder, memory, command)
+    return nameProcess(pid)
+  })
+
+/** Where the hub's tools are. The token stays in the environment. */
+const mcpConfig = (url: string): string =>
+  JSON.stringify({
+    mcpServers: {
+      mound: {
+        type: "http",
+        url: `${url}/mcp`,
+        headers: { Authorization: `Bearer \${MOUND_SESSION_TOKEN}` }
+      }
+    }
   })
 
 const watchBoot = (boot: Boot, name: ProcessName | undefined): Effect.Effect<void, never, Scope.Scope> =>
@@ -107,12 +128,19 @@ const watchBoot = (boot: Boot, name: ProcessName | undefined): Effect.Effect<voi
     const watch = yield* watchFolder(folder.path)
     memory.onChange(watch.nudge)
     const reader = new OutputReader(folder.file("out"), 0)
-    for (;;) {
+    const { config } = boot
+    const isScreenReady = watchScreen(world.tmux, formatIdentity(identityOf(call.stream)), config)
+    const isWatchedOnScreen = config.ready._tag === "Pane" || config.dialogs.length > 0
+    for (let screenAt = 0; ; ) {
       const exit = endOf(folder, memory, name)
-      const evidence = readinessOf(boot, reader)
+      let evidence = readinessOf(boot, reader)
+      if (isWatchedOnScreen && evidence === undefined && world.now() >= screenAt) {
+        if (yield* isScreenReady) evidence = "pane"
+        screenAt = world.now() + screenMs
+      }
       if (evidence !== undefined && !exit) return yield* becomeReady(boot, evidence)
       if (exit) {
-        return yield* reportEnd(world, call, folder, exit, memory.isOwn ? "exit" : "reconcile", name?.pid)
+        return yield* reportEnd(world, call, session, exit, memory.isOwn ? "exit" : "reconcile", name?.pid)
       }
       yield* Effect.raceFirst(watch.changed, Effect.sleep(lookAgainMs))
     }
@@ -134,14 +162,18 @@ const readinessOf = (
   return existsSync(fill(ready.path, templates)) ? "file" : undefined
 }
 
-/** A fresh session hears its seed before anything else. Output is then read from its beginning: nothing said so far is lost. */
-const becomeReady = (
-  { world, call, session, registration: { seedPrompt }, folder, memory, since }: Boot,
-  evidence: string
-): Effect.Effect<void> =>
+/**
+ * A fresh session hears its seed before anything else; what is pasted comes in one with the first message, if one waits. Output is then
+ * read from its beginning: nothing said so far is lost.
+ */
+const becomeReady = (boot: Boot, evidence: string): Effect.Effect<void> =>
   Effect.gen(function* () {
-    if (session.mode === "fresh" && seedPrompt !== null && !folder.has("seeded")) {
-      yield* writeLine(folder, memory, seedLine(seedPrompt))
+    const { world, call, session, config, registration, folder, since } = boot
+    const identity = formatIdentity(identityOf(call.stream))
+    const { seedPrompt } = registration
+    const comesAlone = config.deliver === "stdin" || world.waiting(identity) === 0
+    if (session.mode === "fresh" && seedPrompt !== null && comesAlone && !folder.has("seeded")) {
+      yield* handOver(world, identity, folder, config)(seedText(config, seedPrompt))
       folder.write("seeded", "")
     }
     yield* send(call, {

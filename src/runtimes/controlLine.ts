@@ -8,6 +8,8 @@ export const ControlLine = Schema.Union(
   Schema.Struct(Mound("ready")),
   Schema.Struct({ ...Mound("ack"), messageId: MessageId }),
   Schema.Struct(Mound("activity")),
+  Schema.Struct(Mound("done")),
+  Schema.Struct(Mound("compacted")),
   Schema.Struct({
     ...Mound("send"),
     messageId: MessageId,

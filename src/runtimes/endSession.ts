@@ -33,7 +33,7 @@ export const makeEndSession =
         yield* reportEnd(
           world,
           call,
-          folder,
+          session,
           exit,
           wasOver && !memory.isOwn ? "reconcile" : "exit",
           undefined

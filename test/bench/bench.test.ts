@@ -26,7 +26,8 @@ describe("the bench", () => {
         "fan-out",
         "runs",
         "reactions",
-        "resumption"
+        "resumption",
+        "peers"
       ])
       for (const { scenario, what, value, beside, ratio, target, reached } of results) {
         expect(table).toContain(what)

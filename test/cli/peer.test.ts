@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import { readyHub } from "../support/hubProcess.js"
 import { agent, bodiesOf, workspace } from "../support/peerHubs.js"
 import { runMound } from "../support/runMound.js"
+import { screenAgent, screens } from "../support/screens.js"
 
 const mound = (folder: string, ...args: ReadonlyArray<string>) => runMound(args, { cwd: folder })
 
@@ -60,6 +61,45 @@ describe("mound peer", () => {
         )
         const absent = yield* mound(folder, "peer", "remove", "a")
         expect([absent.code, absent.stdout]).toEqual([0, "a: absent\n"])
+      }),
+    patienceMs
+  )
+
+  it.scopedLive(
+    "shows a session's screen and what it said, and does to it what can be done",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* workspace(screens())
+        yield* readyHub(folder)
+        mkdirSync(join(folder, "s"))
+        const args = ["s", "--cwd", "s", "--runtime", "tmux", "--", process.execPath, screenAgent]
+        expect((yield* mound(folder, "peer", "register", ...args)).stdout).toBe("s (tmux): registered\n")
+        const nothing = yield* mound(folder, "peer", "attach", "s")
+        expect([nothing.code, nothing.stderr]).toEqual([
+          1,
+          expect.stringContaining("no session to go on with")
+        ])
+        expect((yield* mound(folder, "peer", "wake", "s")).code).toBe(0)
+        const target = `tmux -S ${folder}/.mound/run/tmux-s.sock attach -t '=tmux-s'\n`
+        expect((yield* mound(folder, "peer", "attach", "s")).stdout).toBe(target)
+        const asJson = JSON.parse((yield* mound(folder, "peer", "attach", "s", "--json")).stdout)
+        expect(asJson).toMatchObject({ action: "attached", target: expect.arrayContaining(["=tmux-s"]) })
+        const said = yield* mound(folder, "peer", "logs", "s")
+        expect(said.stdout).toContain("❯")
+        expect(JSON.parse((yield* mound(folder, "peer", "logs", "s", "--json")).stdout).output).toBe(
+          said.stdout
+        )
+        expect((yield* mound(folder, "peer", "interrupt", "s")).stdout).toBe("s (tmux): interrupted\n")
+        const compact = yield* mound(folder, "peer", "compact", "s")
+        expect([compact.code, compact.stderr]).toEqual([1, expect.stringContaining("cannot be made smaller")])
+        const runtimes = JSON.parse((yield* mound(folder, "peer", "runtimes", "--json")).stdout)
+        expect(runtimes.map(({ name }: { readonly name: string }) => name)).toEqual([
+          "process",
+          "tmux",
+          "claude",
+          "codex"
+        ])
+        expect(runtimes[2].ready).toEqual({ _tag: "Pane", pattern: "❯" })
       }),
     patienceMs
   )

@@ -38,7 +38,7 @@ describe("the settings of peers", () => {
   it.scoped("add runtimes to the built-in one, and name what is wrong with one", () =>
     Effect.gen(function* () {
       const { settings } = yield* load({}, "peers: {runtimes: {mine: {argv: [run, it], ready: {line: up}}}}")
-      expect([...settings["peers.runtimes"].keys()]).toEqual(["process", "mine"])
+      expect([...settings["peers.runtimes"].keys()]).toEqual(["process", "tmux", "claude", "codex", "mine"])
       expect(settings["peers.runtimes"].get("mine")).toMatchObject({ host: "process", argv: ["run", "it"] })
       const wrong = yield* Effect.exit(load({}, "peers: {runtimes: {mine: {boot: soon}}}"))
       expect(Exit.isFailure(wrong) && String(wrong.cause)).toContain(

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
-import { Effect, type Scope } from "effect"
-import type { HubHandle } from "../../src/hub/startHub.js"
+import { Effect } from "effect"
+import { call, clientOf } from "../support/mcpClient.js"
 import {
   awaitPresence,
   awaitState,
@@ -15,32 +13,6 @@ import {
   tell,
   workspace
 } from "../support/peerHubs.js"
-
-/** The SDK's own client, as an agent has it. */
-const clientOf = (
-  hub: HubHandle,
-  headers: { readonly [name: string]: string }
-): Effect.Effect<Client, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const client = new Client({ name: "test", version: "1" })
-      const transport = new StreamableHTTPClientTransport(new URL(`${hub.url}/mcp`), {
-        requestInit: { headers }
-      })
-      await client.connect(transport as never)
-      return client
-    }),
-    (client) => Effect.promise(() => client.close())
-  )
-
-interface Result {
-  readonly isError?: boolean
-  readonly content: ReadonlyArray<{ readonly text: string }>
-  readonly structuredContent: { readonly [key: string]: unknown }
-}
-
-const call = (client: Client, name: string, given: object): Effect.Effect<Result> =>
-  Effect.promise(() => client.callTool({ name, arguments: { ...given } }) as Promise<never>)
 
 const patienceMs = 120_000
 const asA = { "x-iapeer-identity": "process-a" }
@@ -60,7 +32,9 @@ describe("POST /mcp", () => {
         "deposit",
         "claim_next",
         "renew",
-        "complete"
+        "complete",
+        "trigger_workflow",
+        "run_status"
       ])
       expect(tools[0]?.inputSchema).toMatchObject({
         type: "object",

@@ -54,6 +54,16 @@ describe("what is shown of peers", () => {
       const unconfirmed = yield* awaitPresence(hub, "process-mute", "DeliveryUnconfirmed", { final: true })
       const held = yield* awaitState(hub, "process-dies", "crashLoop")
       expect(yield* wrongWith(hub)).toEqual(["crash_loop process-dies", "unconfirmed process-mute"])
+      const metrics = yield* Effect.promise(async () => (await fetch(`${hub.url}/metrics`)).text())
+      expect(metrics.split("\n")).toEqual(
+        expect.arrayContaining([
+          "mound_deaths_total 3",
+          'mound_messages_total{state="unconfirmed"} 1',
+          'mound_messages_total{state="failed"} 1',
+          'mound_presences{state="crashLoop"} 1',
+          'mound_wake_seconds_count{mode="fresh"} 1'
+        ])
+      )
       expect(yield* wrongWith(hub, `?at=${Math.min(held.offset, unconfirmed.offset) - 1}`)).toEqual([])
       yield* tell(hub, "process-dies", { type: "ResetCrashLoop" })
       yield* tell(hub, "process-dies", { type: "StopPresence" })

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { HubHandle } from "../../src/hub/startHub.js"
+import { findByArgument } from "../../src/runtimes/ProcessTable.js"
 import {
   agent,
   awaitPresence,
@@ -124,7 +125,13 @@ describe("the routes of peers", () => {
         const stopped = yield* ask(hub, "POST", "/peers/b/stop?wait=20000", {}, { "idempotency-key": "k2" })
         expect(stopped.body).toMatchObject({ outcomes: [{ action: "stopped" }] })
         yield* ask(hub, "POST", "/peers/b/start", {})
+        const c = { personality: "c", cwd: folderFor(hub.parts.settings.workspace, "c"), launch }
+        const registered = yield* ask(hub, "POST", "/peers", c, { "idempotency-key": "k3" })
+        yield* awaitPresence(hub, "process-c", "PresenceDeclared")
         const { length } = yield* eventsOf(hub)
+        expect((yield* ask(hub, "POST", "/peers", c, { "idempotency-key": "k3" })).body.offset).toBe(
+          registered.body.offset
+        )
         yield* ask(hub, "POST", "/peers/b/wake", { topic: "t" }, { "idempotency-key": "k1" })
         yield* ask(hub, "POST", "/peers/b/stop", {}, { "idempotency-key": "k2" })
         expect(yield* eventsOf(hub)).toHaveLength(length)
@@ -211,7 +218,54 @@ describe("the routes of messages", () => {
       yield* awaitState(hub, "process-a", "stopped")
       expect((yield* send(token)).status).toBe(403)
       const secret = token.authorization.slice("Bearer ".length)
+      expect(findByArgument((argument) => argument.includes(secret))).toEqual([])
+      const logs = join(hub.parts.settings.stateDir, "logs")
+      for (const name of readdirSync(logs)) {
+        expect(readFileSync(join(logs, name), "utf8").includes(secret), name).toBe(false)
+      }
       expect((yield* eventsOf(hub)).some(({ json }) => json.includes(secret))).toBe(false)
+    })
+  )
+
+  it.scopedLive("tell a peer by a message of the hub what its call could not, and wake nobody for it", () =>
+    Effect.gen(function* () {
+      const folder = yield* workspace({
+        peers: { queue: { max_attempts: 1 } },
+        process: { confirm_within: "50ms" }
+      })
+      const hub = yield* hubIn(folder)
+      yield* register(hub, "a")
+      yield* register(hub, "asleep")
+      yield* register(hub, "mute", ["no-ack"])
+      yield* tell(hub, "process-a", { type: "WakePresence" })
+      yield* awaitState(hub, "process-a", "live.waiting")
+      const send = (from: string, messageId: string, wait = 0) =>
+        ask(
+          hub,
+          "POST",
+          `/messages?wait=${wait}`,
+          { to: "mute", body: "x", messageId },
+          { "x-iapeer-identity": `process-${from}` }
+        )
+      // Who waits is told by the answer.
+      expect((yield* send("a", "m1", 30_000)).body.state).toBe("unconfirmed")
+      yield* send("asleep", "m2")
+      yield* awaitPresence(hub, "process-mute", "DeliveryUnconfirmed", { messageId: "m2" })
+      yield* send("a", "m3")
+      const notice = yield* awaitPresence(hub, "process-a", "DeliveryConfirmed", { messageId: "notice:m3" })
+      const accepted = (yield* eventsOf(hub)).filter(
+        ({ type, data }) => type === "MessageAccepted" && String(data.messageId).startsWith("notice:")
+      )
+      expect(accepted.map(({ stream, data }) => [stream, data.messageId, data.replyTo])).toEqual([
+        ["presence/process-a", "notice:m3", "m3"]
+      ])
+      expect(accepted[0]?.data).toMatchObject({
+        from: { personality: "hub" },
+        body: "your message m3 to process-mute may have been seen: there is no evidence"
+      })
+      expect(notice.offset).toBeGreaterThan(0)
+      const asleep = yield* eventsOf(hub, "presence/process-asleep")
+      expect(asleep.at(-1)?.state).toBe("asleep.neverRun")
     })
   )
 

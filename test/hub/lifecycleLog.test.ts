@@ -114,6 +114,11 @@ describe("a line of the lifecycle log", () => {
       `${ended} action=needs-eager-fresh reason=self-fresh outcome=eager-fresh offset=7`,
       line("SessionEnded", { ...end, reason: "self-fresh" }, "waking.deciding")
     ],
+    [
+      `${ended} action=reaped-ephemeral age=21s outcome=ephemeral-done offset=7`,
+      line("SessionEnded", { ...end, reason: "ephemeral-done", idleForMs: 21_000 }, "asleep.gone")
+    ],
+    ["ev=attach identity=claude-boris offset=7", line("SessionAttached", { sessionId: "S1" })],
     ["ev=stopped identity=claude-boris action=stopped offset=7", line("PresenceStopped", {})],
     ["ev=started identity=claude-boris action=started offset=7", line("PresenceStarted", {})],
     [

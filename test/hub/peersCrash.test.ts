@@ -160,6 +160,13 @@ describe("a hub that is killed", () => {
         yield* awaitState(again, "stubborn", "stopped")
         yield* awaitState(again, "dies", "asleep.gone")
         expect(nameProcess(orphan)).toBeUndefined()
+        yield* patiently(
+          Effect.filterOrFail(
+            ask<{ readonly components: ReadonlyArray<object> }>(again, "GET", "/health"),
+            (health) => JSON.stringify(health).includes('"reason":"orphans"'),
+            () => new Error("nobody tells of the orphan")
+          )
+        )
 
         for (const name of ["waiting", "slow", "slower", "third", "doubted", "stubborn", "dies"]) {
           const events = yield* eventsOf(again, name)
@@ -244,4 +251,41 @@ describe("a hub that is killed", () => {
       }),
     patienceMs
   )
+
+  it.scopedLive(
+    "finishes what it was killed at, at each step on the way into a session and out of it",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* workspace()
+        let hub = yield* readyHub(folder)
+        yield* register(hub, folder, "b", [])
+        const killAfter = (ms: number) =>
+          Effect.gen(function* () {
+            yield* Effect.sleep(ms)
+            yield* hub.kill
+            hub = yield* readyHub(folder)
+          })
+        for (const ms of steps) {
+          yield* patiently(ask(hub, "POST", "/peers/b/wake", {}))
+          yield* killAfter(ms)
+          yield* awaitState(hub, "b", "live.waiting")
+          yield* ask(hub, "POST", "/peers/b/stop", {})
+          yield* killAfter(ms)
+          yield* awaitState(hub, "b", "stopped")
+          yield* ask(hub, "POST", "/peers/b/start", {})
+        }
+        const events = yield* eventsOf(hub, "b")
+        expectOneAtATime(events)
+        expect(ofType(events, "WakeModeChosen")).toHaveLength(steps.length)
+        const ended = ofType(events, "SessionEnded")
+        expect(ended.map(({ data }) => [data.reason, data.initiator, data.death])).toEqual(
+          steps.map(() => ["stop", "operator", false])
+        )
+        expect(notesOf(folder, "b").filter(({ started }) => started !== undefined)).toHaveLength(steps.length)
+      }),
+    patienceMs
+  )
 })
+
+/** How long a hub gets for its work before it is killed, ms. */
+const steps = [0, 15, 60]

@@ -18,6 +18,8 @@ export const agent = new URL("./agents/agent.mjs", import.meta.url).pathname
 export interface PeerSettings {
   readonly peers?: object
   readonly process?: object
+  /** Other runtimes. */
+  readonly runtimes?: object
 }
 
 /** Sessions of tests are ready when they say so: how long they live meanwhile depends on the machine. */
@@ -26,9 +28,10 @@ const onlyByControl = { line: "^only by a control line$" }
 /** A workspace of its own; whatever its hubs leave running ends with the scope. */
 export const workspace = ({
   peers = {},
-  process = {}
+  process = {},
+  runtimes: more = {}
 }: PeerSettings = {}): Effect.Effect<string, never, Scope.Scope> => {
-  const runtimes = { process: { ready: onlyByControl, ...process } }
+  const runtimes = { process: { ready: onlyByControl, ...process }, ...more }
   return Effect.tap(temporaryFolder, (folder) =>
     Effect.acquireRelease(
       Effect.sync(() =>
@@ -162,8 +165,8 @@ export const notesOf = (folder: string, name: string, runtime = "process"): Read
 }
 
 /** The bodies that it got as messages, in order. */
-export const bodiesOf = (folder: string, name: string): ReadonlyArray<string> =>
-  notesOf(folder, name).flatMap(({ got }) => (got?.type === "message" ? [got.body] : []))
+export const bodiesOf = (folder: string, name: string, runtime = "process"): ReadonlyArray<string> =>
+  notesOf(folder, name, runtime).flatMap(({ got }) => (got?.type === "message" ? [got.body] : []))
 
 /** The processes of a session's group that run. */
 export const processesOf = (event: RecordedEvent): ReadonlyArray<number> =>

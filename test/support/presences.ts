@@ -14,6 +14,8 @@ import { makeStreamId, type Offset, type StreamId, type Version } from "../../sr
 
 export const rules: PresenceRules = {
   maxQueued: 1_000,
+  unarmedMs: 600_000,
+  quietMs: 20_000,
   maxAttempts: 3,
   maxDeaths: 3,
   deathWindowMs: 300_000,
@@ -32,6 +34,7 @@ export const registration = (personality: string, more: Partial<Registration> = 
   description: "",
   restart: "onDemand",
   resume: "topic",
+  wake: "shared",
   launch: {},
   seedPrompt: null,
   interfaces: null,
@@ -152,8 +155,11 @@ const none = { death: false, heldUntil: null, streak: 0, restartInMs: 1_000 } as
 
 /** Facts with the fields that most tests do not care about. */
 export const did = {
-  declared: (restart: "onDemand" | "always" = "onDemand", resume: "topic" | "always" | "never" = "topic") =>
-    ({ type: "PresenceDeclared", restart, resume }) as unknown as Happening,
+  declared: (
+    restart: "onDemand" | "always" = "onDemand",
+    resume: "topic" | "always" | "never" = "topic",
+    wake: "shared" | "ephemeral" = "shared"
+  ) => ({ type: "PresenceDeclared", restart, resume, wake }) as unknown as Happening,
   retired: { type: "PresenceRetired" } as Happening,
   stopped: { type: "PresenceStopped" } as Happening,
   started: { type: "PresenceStarted" } as Happening,
@@ -168,7 +174,8 @@ export const did = {
   modeChosen: (
     mode: "fresh" | "resume" = "fresh",
     sessionId = "S1",
-    idleMs: number | null = 3_600_000
+    idleMs: number | null = 3_600_000,
+    quietMs: number | null = null
   ): Happening => ({
     type: "WakeModeChosen",
     sessionId,
@@ -182,8 +189,13 @@ export const did = {
     argv: ["node", "b.mjs"],
     cwd: "/",
     bootMs: 30_000,
-    idleMs
+    idleMs,
+    quietMs
   }),
+  attached: { type: "SessionAttached", sessionId: "S1" } as Happening,
+  interrupted: { type: "SessionInterrupted", sessionId: "S1" } as Happening,
+  compacted: { type: "SessionCompacted", sessionId: "S1", evidence: "control" } as Happening,
+  finished: { type: "WorkerFinished", sessionId: "S1", by: "control" } as Happening,
   wakeFailed: (phase: "decide" | "spawn", more: object = {}): Happening => ({
     type: "WakeFailed",
     phase,

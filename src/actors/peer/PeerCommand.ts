@@ -25,6 +25,7 @@ const fields = {
   description: Schema.optional(text(16_000)),
   restart: Schema.optional(Schema.Literal("onDemand", "always")),
   resume: Schema.optional(Schema.Literal("topic", "always", "never")),
+  wake: Schema.optional(Schema.Literal("shared", "ephemeral")),
   launch: Schema.optional(
     Schema.Record({ key: RuntimeName, value: Schema.partial(Launch) }).pipe(Schema.filter(atMost(64 * KiB)))
   ),

@@ -22,6 +22,8 @@ export const Registration = Schema.Struct({
   restart: Schema.Literal("onDemand", "always"),
   /** When a sleeping one goes on with its last session instead of a fresh one. */
   resume: Schema.Literal("topic", "always", "never"),
+  /** `ephemeral`: a fresh session for each message. */
+  wake: Schema.Literal("shared", "ephemeral"),
   launch: Schema.Record({ key: Schema.String, value: Launch }),
   /** Given to each fresh session before its first message. */
   seedPrompt: Schema.NullOr(Schema.String),
@@ -45,9 +47,9 @@ export const PeerEvent = Schema.Union(
 )
 export type PeerEvent = typeof PeerEvent.Type
 
-/** All have had one shape so far. */
+/** Sessions that take a single message came later. */
 export const peerUpcasters: { readonly [Type in PeerEvent["type"]]: ReadonlyArray<Upcaster> } = {
-  PeerRegistered: [],
+  PeerRegistered: [(data) => ({ ...data, wake: "shared" })],
   PeerAmended: [],
   PeerRemovalBegun: [],
   PeerRemoved: []

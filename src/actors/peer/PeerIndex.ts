@@ -16,6 +16,7 @@ export interface ListedPeer {
   readonly intelligence: Intelligence
   readonly restart: "onDemand" | "always"
   readonly resume: "topic" | "always" | "never"
+  readonly wake: "shared" | "ephemeral"
 }
 
 export class PeerIndex {
@@ -32,8 +33,18 @@ export class PeerIndex {
     this.#drop(idOf(after.stream))
     const { incarnation, registration } = after.context
     if (incarnation === null || registration === null) return
-    const { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume } = registration
-    this.#put({ personality, incarnation, cwd, runtimes, defaultRuntime, intelligence, restart, resume })
+    const { personality, cwd, runtimes, defaultRuntime, intelligence, restart, resume, wake } = registration
+    this.#put({
+      personality,
+      incarnation,
+      cwd,
+      runtimes,
+      defaultRuntime,
+      intelligence,
+      restart,
+      resume,
+      wake
+    })
   }
 
   get size(): number {

@@ -66,6 +66,7 @@ const registerPeer = (personality: string, cwd: string, wanted: Wanted, world: W
     description: cut(wanted.description ?? ""),
     restart: wanted.restart ?? "onDemand",
     resume: wanted.resume ?? (intelligence === "natural" ? "always" : "topic"),
+    wake: wanted.wake ?? "shared",
     launch: launchOf({}, wanted),
     seedPrompt: wanted.seedPrompt ?? null,
     interfaces: wanted.interfaces ?? null

@@ -19,7 +19,7 @@ const yields: { readonly [Type in PeerCommand["type"]]: ReadonlyArray<PeerEvent[
 
 export const peerHistory: ActorHistory = {
   name: "peer",
-  version: 1,
+  version: 2,
   fold: makeFold(peerMachine),
   upcasters: peerUpcasters
 }

@@ -33,7 +33,9 @@ export const SendMessage = command("SendMessage", {
   body: text(maxBody),
   topic: Schema.optional(Topic),
   replyTo: Schema.optional(MessageId),
-  attachments: Schema.optional(Schema.Array(Attachment))
+  attachments: Schema.optional(Schema.Array(Attachment)),
+  /** It wakes nobody: one that is not live does not get it. */
+  onlyLive: Schema.optional(Schema.Boolean)
 })
 export const ConfirmDelivery = command("ConfirmDelivery", {
   messageId: MessageId,
@@ -55,6 +57,15 @@ export const PresenceCommand = Schema.Union(
   SendMessage,
   ConfirmDelivery,
   command("SelfFresh", { sessionId }),
+  /** Without a session the one that runs is meant. */
+  command("SelfDone", {
+    sessionId: Schema.optional(sessionId),
+    how: Schema.Literal("message", "self", "control")
+  }),
+  /** What was done to a session, told by whoever did it. */
+  command("AttachSession", { sessionId }),
+  command("InterruptSession", { sessionId }),
+  command("CompactSession", { sessionId, evidence: Schema.Literal("control", "transcript") }),
   command("EndSession", {
     sessionId,
     reason: Schema.Literal("idle", "shutdown", "hub-fault"),
@@ -104,13 +115,17 @@ export const PresenceCommand = Schema.Union(
     /** Its output is about to be cut. */
     outputOffset: Schema.optional(Schema.Int)
   }),
+  /** By `attend`: changes nothing, and is answered with how the session stands. */
+  command("ConsultSession", { sessionId }),
   /** By `drain`: takes the queue's head in hand; unchanged when one is in hand already. */
   command("BeginDelivery", { sessionId }),
   command("ReportNoEvidence", {
     sessionId,
     messageId: Schema.String,
     attempt: Schema.Int,
-    waitedMs: Schema.Int
+    waitedMs: Schema.Int,
+    /** It must not be tried again, however few attempts there were. */
+    final: Schema.optional(Schema.Boolean)
   })
 )
 export type PresenceCommand = typeof PresenceCommand.Type

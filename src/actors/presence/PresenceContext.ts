@@ -1,4 +1,4 @@
-/** What a presence knows, and how each event changes it. Pure; the machine beside it says in which state which event may come. */
+/** What a presence knows. How its events change that is in `changePresence`. */
 import type { Offset } from "../../events/Event.js"
 import type { Recorded } from "../fold.js"
 import type { PresenceEvent, PresenceEventOf } from "./PresenceEvent.js"
@@ -33,12 +33,21 @@ export interface Session {
   readonly cwd: string
   readonly bootMs: number
   readonly idleMs: number | null
+  /** Idle time of one that takes a single message, once it has finished that. */
+  readonly quietMs: number | null
+  /** It has had the one message that it takes. */
+  readonly isServed: boolean
+  /** It has said that it is done with it. */
+  readonly isFinished: boolean
   readonly process: { readonly pid: number; readonly startTime: string; readonly bootId: string } | null
   readonly readyAt: number | null
   /** How far its output has been read, for certain. */
   readonly outputOffset: number
   readonly activeAt: number
 }
+
+/** What does not change of a session while it is watched. */
+export type Launched = Pick<Session, "id" | "mode" | "host" | "argv" | "cwd" | "process">
 
 export interface Ending {
   readonly reason: Exclude<PresenceEventOf<"SessionEnded">["reason"], "exit">
@@ -53,6 +62,8 @@ export interface PresenceContext {
   readonly declaredAt: Offset | null
   readonly restart: "onDemand" | "always"
   readonly resume: "topic" | "always" | "never"
+  /** `ephemeral`: a fresh session for each message. */
+  readonly wakePolicy: "shared" | "ephemeral"
   /** What is left of the last session. */
   readonly memory: "neverRun" | "parked" | "gone"
   readonly lineage: Lineage
@@ -90,6 +101,7 @@ export const emptyContext: PresenceContext = {
   declaredAt: null,
   restart: "onDemand",
   resume: "topic",
+  wakePolicy: "shared",
   memory: "neverRun",
   lineage: { resumeRef: null, topics: [] },
   queue: [],
@@ -112,11 +124,6 @@ export const emptyContext: PresenceContext = {
 
 export type MachineEvent = Recorded<PresenceEvent>
 export type Of<Type extends PresenceEvent["type"]> = Recorded<PresenceEventOf<Type>>
-type Next = Partial<PresenceContext>
-
-const keptTopics = 16
-const keptSettled = 256
-const keptDeaths = 16
 
 /** Something must come of it without anybody asking again. */
 export const isOwed = ({ restart, queue, inFlight, eager }: PresenceContext): boolean =>
@@ -126,231 +133,5 @@ export const isOwed = ({ restart, queue, inFlight, eager }: PresenceContext): bo
 export const isAsked = ({ ending }: PresenceContext): boolean =>
   ending !== null && ending.reason !== "boot-timeout"
 
-export const declare = (
-  context: PresenceContext,
-  { incarnation, restart, resume, offset }: Of<"PresenceDeclared">
-): PresenceContext => ({
-  ...(context.incarnation === incarnation ? context : emptyContext),
-  incarnation,
-  restart,
-  resume,
-  declaredAt: offset
-})
-
-export const requestWake = (
-  { deaths, streak, eager }: PresenceContext,
-  { trigger, intent, topic, override, offset }: Of<"WakeRequested">
-): Next => ({
-  wake: { trigger, intent, topic, offset },
-  eager: trigger === "renew" ? { reason: "renew", offset } : eager,
-  deaths: override ? [] : deaths,
-  streak: override ? 0 : streak,
-  heldUntil: null,
-  restartAt: null
-})
-
-export const rest = { wake: null, heldUntil: null, restartAt: null } as const
-
-export const stop = (_: PresenceContext, { offset }: Of<"PresenceStopped">): Next => ({
-  ...rest,
-  stoppedAt: offset,
-  stopRequested: false,
-  eager: null
-})
-
-export const start: Next = { stoppedAt: null, deaths: [], streak: 0 }
-
-export const chooseMode = (
-  { lineage }: PresenceContext,
-  { sessionId, mode, host, argv, cwd, bootMs, idleMs, at }: Of<"WakeModeChosen">
-): Next => ({
-  wake: null,
-  lineage: mode === "fresh" ? emptyContext.lineage : lineage,
-  session: {
-    id: sessionId,
-    mode,
-    host,
-    argv,
-    cwd,
-    bootMs,
-    idleMs,
-    process: null,
-    readyAt: null,
-    outputOffset: 0,
-    activeAt: at
-  }
-})
-
-export const failToDecide = (_: PresenceContext, { offset, restartInMs, at }: Of<"WakeFailed">): Next => ({
-  wake: null,
-  lastEnd: { offset, type: "WakeFailed" },
-  restartAt: at + restartInMs
-})
-
-export const spawn = (
-  { session }: PresenceContext,
-  { pid, startTime, bootId }: Of<"SessionSpawned">
-): Next => ({ session: session && { ...session, process: { pid, startTime, bootId } } })
-
-export const becomeReady = (
-  { session, lineage, freshNext }: PresenceContext,
-  { at, offset, outputOffset }: Of<"SessionReady">
-): Next =>
-  session
-    ? {
-        session: { ...session, readyAt: at, activeAt: at, outputOffset },
-        lineage: { ...lineage, resumeRef: { sessionId: session.id, offset } },
-        eager: null,
-        wakeFailures: 0,
-        freshNext: session.mode === "fresh" ? null : freshNext
-      }
-    : {}
-
-export const beActive = (
-  { session }: PresenceContext,
-  { activeAt, outputOffset }: Of<"ActivityObserved">
-): Next => ({
-  session: session && {
-    ...session,
-    activeAt: Math.max(session.activeAt, activeAt),
-    outputOffset: outputOffset ?? session.outputOffset
-  }
-})
-
-/** What somebody has just done here is activity. */
-const activeNow = (session: Session | null, at: number): Session | null =>
-  session && { ...session, activeAt: Math.max(session.activeAt, at) }
-
-export const enqueue = (
-  { queue, session }: PresenceContext,
-  { messageId, topic, offset, at }: Of<"MessageAccepted">
-): Next => ({
-  queue: [...queue, { messageId, topic, offset, attempts: 0, attemptedAt: null }],
-  session: activeNow(session, at)
-})
-
-export const attempt = (
-  { queue, lineage }: PresenceContext,
-  { attempt: attempts, sessionId, topic, at, offset }: Of<"DeliveryAttempted">
-): Next => {
-  const [head, ...others] = queue
-  if (!head) return {}
-  const known = topic === null || lineage.topics.some((each) => each.topic === topic)
-  return {
-    queue: others,
-    inFlight: { ...head, attempts, sessionId, attemptedAt: at },
-    lineage: known
-      ? lineage
-      : { ...lineage, topics: [...lineage.topics, { topic, offset }].slice(-keptTopics) }
-  }
-}
-
-type Settled = PresenceContext["settled"][number]
-const settle = (settled: PresenceContext["settled"], entry: Settled): PresenceContext["settled"] =>
-  [...settled.filter(({ messageId }) => messageId !== entry.messageId), entry].slice(-keptSettled)
-
-export const confirm = (
-  { queue, inFlight, settled, session }: PresenceContext,
-  { messageId, outputOffset, at }: Of<"DeliveryConfirmed">
-): Next => {
-  const known = [...(inFlight ? [inFlight] : []), ...settled].find((each) => each.messageId === messageId)
-  const attemptedAt = known?.attemptedAt ?? at
-  const read = Math.max(session?.outputOffset ?? 0, outputOffset ?? 0)
-  const active = activeNow(session, at)
-  return {
-    queue: queue.filter((queued) => queued.messageId !== messageId),
-    inFlight: inFlight?.messageId === messageId ? null : inFlight,
-    settled: settle(settled, { messageId, outcome: "confirmed", attemptedAt }),
-    session: active && { ...active, outputOffset: read }
-  }
-}
-
-export const doubt = (
-  { queue, inFlight, settled }: PresenceContext,
-  { messageId, final }: Of<"DeliveryUnconfirmed">
-): Next => {
-  if (inFlight?.messageId !== messageId) return {}
-  const { sessionId: _, ...message } = inFlight
-  const { attemptedAt } = inFlight
-  return final
-    ? { inFlight: null, settled: settle(settled, { messageId, outcome: "unconfirmed", attemptedAt }) }
-    : { inFlight: null, queue: [message, ...queue] }
-}
-
-export const failMessage = (
-  { queue, inFlight, settled }: PresenceContext,
-  { messageId, at }: Of<"MessageFailed">
-): Next => ({
-  queue: queue.filter((queued) => queued.messageId !== messageId),
-  inFlight: inFlight?.messageId === messageId ? null : inFlight,
-  settled: settle(settled, { messageId, outcome: "failed", attemptedAt: at })
-})
-
-export const beginEnd = (
-  { ending, stopRequested }: PresenceContext,
-  event: Of<"PresenceStopped"> | Of<"SessionEndRequested"> | Of<"BootTimedOut">
-): Next => {
-  const { offset } = event
-  switch (event.type) {
-    case "PresenceStopped":
-      return {
-        stopRequested: true,
-        stoppedAt: offset,
-        ending: ending ?? {
-          reason: "stop",
-          disposition: "parked",
-          initiator: "operator",
-          idleForMs: null,
-          offset
-        }
-      }
-    case "BootTimedOut":
-      return {
-        ending: { reason: "boot-timeout", disposition: "gone", initiator: "hub", idleForMs: null, offset }
-      }
-    case "SessionEndRequested": {
-      const { reason, disposition, idleForMs } = event
-      return {
-        stopRequested,
-        ending: { reason, disposition, idleForMs, initiator: initiatorOf(reason), offset }
-      }
-    }
-  }
-}
-
-const initiatorOf = (reason: Of<"SessionEndRequested">["reason"]): Ending["initiator"] => {
-  if (reason === "self-fresh") return "self"
-  return reason === "renew" || reason === "remove" ? "operator" : "hub"
-}
-
-/** The end of a session, or of the attempt to start one. */
-export const end = (context: PresenceContext, event: Of<"SessionEnded"> | Of<"WakeFailed">): Next => {
-  const { offset, at, death, heldUntil, streak, restartInMs } = event
-  const { ending, eager, deaths, wakeFailures, stopRequested } = context
-  const isRenewal = ending?.reason === "renew" || ending?.reason === "self-fresh"
-  const isParked = event.type === "SessionEnded" && event.disposition === "parked"
-  return {
-    memory: isParked ? "parked" : "gone",
-    session: null,
-    ending: null,
-    inFlight: null,
-    stopRequested: false,
-    lastEnd: { offset, type: event.type },
-    deaths: death ? [...deaths, { offset, at }].slice(-keptDeaths) : deaths,
-    streak,
-    heldUntil,
-    restartAt: at + restartInMs,
-    wakeFailures: death && context.session?.readyAt === null ? wakeFailures + 1 : wakeFailures,
-    eager: stopRequested
-      ? null
-      : isRenewal
-        ? { reason: ending.reason as "renew" | "self-fresh", offset: ending.offset }
-        : eager
-  }
-}
-
-export const clearHold = ({ deaths, streak }: PresenceContext, { by }: Of<"CrashLoopCleared">): Next => ({
-  heldUntil: null,
-  restartAt: null,
-  ...(by === "operator" ? { deaths: [], streak: 0 } : { deaths, streak })
-})
+/** The session takes no message more: those that wait are for the next. */
+export const isServed = ({ session }: PresenceContext): boolean => session?.isServed === true

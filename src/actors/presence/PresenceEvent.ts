@@ -29,6 +29,7 @@ export const WakeCause = Schema.Literal(
   "operator-fresh",
   "attach",
   "soft-reload",
+  "ephemeral-policy",
   "crash-or-self-close",
   "first-wake",
   "idle-reaped-human",
@@ -47,7 +48,16 @@ export const WakeFailure = Schema.Literal(
   "spawn-error"
 )
 /** Why the hub or a person ends a session. */
-export const EndRequest = Schema.Literal("idle", "renew", "self-fresh", "remove", "shutdown", "hub-fault")
+export const EndRequest = Schema.Literal(
+  "idle",
+  "renew",
+  "self-fresh",
+  "remove",
+  "shutdown",
+  "hub-fault",
+  "ephemeral-done",
+  "ephemeral-unarmed"
+)
 export const EndReason = Schema.Literal(...EndRequest.literals, "stop", "exit", "boot-timeout")
 export const Disposition = Schema.Literal("parked", "gone", "discarded")
 export const Evidence = Schema.Literal("ack", "reply", "transcript", "written")
@@ -70,7 +80,8 @@ const fact = <Type extends string, Fields extends Schema.Struct.Fields>(type: Ty
 export const PresenceEvent = Schema.Union(
   fact("PresenceDeclared", {
     restart: Schema.Literal("onDemand", "always"),
-    resume: Schema.Literal("topic", "always", "never")
+    resume: Schema.Literal("topic", "always", "never"),
+    wake: Schema.Literal("shared", "ephemeral")
   }),
   fact("PresenceRetired", {}),
   fact("PresenceStopped", {}),
@@ -96,7 +107,9 @@ export const PresenceEvent = Schema.Union(
     cwd: Schema.String,
     bootMs: Schema.Int,
     /** Null for never: an always-on presence is not parked. */
-    idleMs: orNull(Schema.Int)
+    idleMs: orNull(Schema.Int),
+    /** Idle time once it is done with the one message that it takes; null for one that takes more. */
+    quietMs: orNull(Schema.Int)
   }),
   fact("WakeFailed", {
     phase: Schema.Literal("decide", "spawn"),
@@ -128,6 +141,12 @@ export const PresenceEvent = Schema.Union(
     /** Where its output is read from now on, when it was cut. */
     outputOffset: orNull(Schema.Int)
   }),
+  fact("SessionAttached", { sessionId: Schema.String }),
+  fact("SessionInterrupted", { sessionId: Schema.String }),
+  /** It has shown that its memory is smaller now. */
+  fact("SessionCompacted", { sessionId: Schema.String, evidence: Schema.Literal("control", "transcript") }),
+  /** One that takes a single message is done with it. */
+  fact("WorkerFinished", { sessionId: Schema.String, by: Schema.Literal("message", "self", "control") }),
   fact("SessionEndRequested", {
     sessionId: Schema.String,
     reason: EndRequest,
@@ -207,20 +226,24 @@ export type PresenceEventOf<Type extends PresenceEvent["type"]> = Extract<
 /** What is recorded of a message: with the sender and the time that the hub gave it. */
 export type AcceptedMessage = Omit<PresenceEventOf<"MessageAccepted">, "type">
 
-/** All have had one shape so far. */
+/** Sessions that take a single message came later. */
 export const presenceUpcasters: { readonly [Type in PresenceEvent["type"]]: ReadonlyArray<Upcaster> } = {
-  PresenceDeclared: [],
+  PresenceDeclared: [(data) => ({ ...data, wake: "shared" })],
   PresenceRetired: [],
   PresenceStopped: [],
   PresenceStarted: [],
   WakeRequested: [],
-  WakeModeChosen: [],
+  WakeModeChosen: [(data) => ({ ...data, quietMs: null })],
   WakeFailed: [],
   SessionSpawned: [],
   SessionReady: [],
   BootTimedOut: [],
   IdlePeriodElapsed: [],
   ActivityObserved: [],
+  SessionAttached: [],
+  SessionInterrupted: [],
+  SessionCompacted: [],
+  WorkerFinished: [],
   SessionEndRequested: [],
   SessionEnded: [],
   RestartFellDue: [],

@@ -16,8 +16,11 @@ export interface ListedPresence {
   readonly incarnation: Offset | null
   readonly restart: "onDemand" | "always"
   readonly resume: "topic" | "always" | "never"
+  readonly wake: "shared" | "ephemeral"
   readonly sessionId: string | null
   readonly isOwed: boolean
+  /** Messages that wait, the one in hand included. */
+  readonly waiting: number
 }
 
 /** No process, and nobody is about to start one. */
@@ -50,8 +53,10 @@ export class PresenceIndex {
       incarnation: context.incarnation,
       restart: context.restart,
       resume: context.resume,
+      wake: context.wakePolicy,
       sessionId: context.session?.id ?? null,
-      isOwed: isOwed(context)
+      isOwed: isOwed(context),
+      waiting: context.queue.length + (context.inFlight ? 1 : 0)
     })
   }
 

@@ -21,7 +21,11 @@ export const OwnPresenceReason = Schema.Union(
   Schema.TaggedStruct("MessageIdReused", { messageId: Schema.String }),
   Schema.TaggedStruct("UnknownMessage", { messageId: Schema.String }),
   Schema.TaggedStruct("NotRecipient", { messageId: Schema.String }),
-  Schema.TaggedStruct("NoSession", { identity: Schema.String })
+  Schema.TaggedStruct("NoSession", { identity: Schema.String }),
+  Schema.TaggedStruct("Offline", { identity: Schema.String, state: Schema.String }),
+  Schema.TaggedStruct("Ambiguous", { personality: Schema.String, runtimes: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Unsupported", { identity: Schema.String, what: Schema.String }),
+  Schema.TaggedStruct("NothingToCompact", { identity: Schema.String })
 )
 export type OwnPresenceReason = typeof OwnPresenceReason.Type
 export type PresenceReason =
@@ -62,5 +66,18 @@ export const presenceExplanations: Explanations<OwnPresenceReason> = {
   }),
   UnknownMessage: ({ messageId }) => ({ message: `there is no message ${messageId}` }),
   NotRecipient: ({ messageId }) => ({ message: `the message ${messageId} is for somebody else` }),
-  NoSession: ({ identity }) => ({ message: `this is no session of ${identity} that runs now` })
+  NoSession: ({ identity }) => ({ message: `this is no session of ${identity} that runs now` }),
+  Offline: ({ identity, state }) => ({
+    message: `${identity} is ${state}: it has no session that runs`,
+    fix: "wake it first: mound peer wake PEER RUNTIME"
+  }),
+  Ambiguous: ({ personality, runtimes }) => ({
+    message: `${personality} runs on ${runtimes.join(" and ")}`,
+    fix: "say on which: name the RUNTIME too"
+  }),
+  Unsupported: ({ identity, what }) => ({
+    message: `${identity} cannot be ${what} on its runtime`,
+    fix: "see mound peer runtimes"
+  }),
+  NothingToCompact: ({ identity }) => ({ message: `${identity} has no session to make smaller` })
 }

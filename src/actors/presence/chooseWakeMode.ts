@@ -13,7 +13,7 @@ export type WakeChoice =
 type Found = Pick<PresenceCommandOf<"ReportProbe">, "canResume" | "isFound">
 
 export const chooseWakeMode = (context: PresenceContext, { canResume, isFound }: Found): WakeChoice => {
-  const { wake, eager, queue, freshNext, memory, lastEnd, declaredAt, resume, lineage } = context
+  const { wake, eager, queue, freshNext, memory, lastEnd, declaredAt, resume, wakePolicy, lineage } = context
   const isResumable = canResume && isFound && lineage.resumeRef !== null
   const fresh = (cause: Chosen["cause"], ...basis: ReadonlyArray<Offset | null | undefined>): WakeChoice => ({
     mode: "fresh",
@@ -38,6 +38,8 @@ export const chooseWakeMode = (context: PresenceContext, { canResume, isFound }:
   }
   // 5: fresh was asked for in advance.
   if (freshNext !== null) return fresh("soft-reload", freshNext)
+  // 6: each message has a session of its own.
+  if (wakePolicy === "ephemeral") return fresh("ephemeral-policy", declaredAt, queue[0]?.offset)
   // 7-8: there is nothing to go on with.
   if (memory === "gone") return fresh("crash-or-self-close", lastEnd?.offset)
   if (memory === "neverRun") return fresh("first-wake", declaredAt)

@@ -34,12 +34,15 @@ export const endSession = (
   const { ending, inFlight } = context
   const ready = session.readyAt !== null
   const liveMs = session.readyAt === null ? 0 : now - session.readyAt
-  const reason = ending?.reason ?? "exit"
   const isOrderly = ready && code === 0 && signal === null && inFlight === null
-  const death = !isAsked(context) && !(reason === "exit" && isOrderly)
-  const after = aftermath(context, death, liveMs, rules, now)
+  // To go in good order is how a session of one message may say that it is done.
+  const byItself = isOrderly && session.isServed ? "ephemeral-done" : "exit"
+  const reason = ending?.reason ?? byItself
+  const death = !isAsked(context) && !(ending === null && isOrderly)
+  const isWanted = isAsked(context) || byItself !== "exit"
+  const after = aftermath(context, isWanted, death, liveMs, rules, now)
   const mayResume = ready || session.mode === "resume"
-  const disposition = ending?.disposition ?? "gone"
+  const disposition = ending?.disposition ?? (byItself === "exit" ? "gone" : "discarded")
   return [
     ...messagesAfter(context, death && !ready, reason === "remove", rules, now),
     {
@@ -75,7 +78,7 @@ export const failSpawn = (
     reason,
     detail,
     sessionId: context.session?.id ?? null,
-    ...aftermath(context, true, 0, rules, now)
+    ...aftermath(context, false, true, 0, rules, now)
   }
 ]
 
@@ -136,13 +139,14 @@ const messagesAfter = (
 
 const aftermath = (
   context: PresenceContext,
+  isWanted: boolean,
   death: boolean,
   liveMs: number,
   rules: EndRules,
   now: number
 ): Aftermath => {
   const { maxDeaths, deathWindowMs, firstRestartMs, maxRestartMs, healthyAfterMs } = rules
-  const streak = isAsked(context) || liveMs >= healthyAfterMs ? 0 : context.streak + 1
+  const streak = isWanted || liveMs >= healthyAfterMs ? 0 : context.streak + 1
   const recent = [...context.deaths.map(({ at }) => at).filter((at) => at > now - deathWindowMs), now]
   const isHeld = death && context.restart === "onDemand" && recent.length >= maxDeaths
   return {

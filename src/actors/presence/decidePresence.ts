@@ -17,6 +17,10 @@ import { sentAt } from "./sentAt.js"
 
 export interface PresenceRules extends EndRules {
   readonly maxQueued: number
+  /** Idle time of a session that takes a single message, until it is done with that. */
+  readonly unarmedMs: number
+  /** And from then on. */
+  readonly quietMs: number
   /** Whether the runtime is configured to resume sessions. */
   readonly canResume: (runtime: string) => boolean
 }
@@ -48,9 +52,10 @@ export const decidePresence = (
   if (denied) return refuse(denied)
   const declaration = declarationOf(peer)
   if (command.type === "DeclarePresence") {
-    const isSame = (["incarnation", "restart", "resume"] as const).every(
-      (field) => state.context[field] === declaration[field]
-    )
+    const isSame =
+      (["incarnation", "restart", "resume"] as const).every(
+        (field) => state.context[field] === declaration[field]
+      ) && state.context.wakePolicy === declaration.wake
     return recorded(isSame ? unchanged : [declaration], declaration.incarnation)
   }
   const isDeclaredHere = state.context.incarnation === declaration.incarnation
@@ -90,6 +95,12 @@ const decideCaller = (
       return confirmDelivery(state, command, world)
     case "SelfFresh":
       return selfFresh(state, command)
+    case "SelfDone":
+      return finishWork(state, command)
+    case "AttachSession":
+    case "InterruptSession":
+    case "CompactSession":
+      return noteSession(state, command)
   }
 }
 
@@ -99,8 +110,8 @@ const lookedAhead = 0 as Offset
 const declarationOf = ({ context }: PeerState) => {
   const { incarnation, registration } = context
   if (incarnation === null || !registration) throw new Error("the peer is not registered")
-  const { restart, resume } = registration
-  return { type: "PresenceDeclared", incarnation, restart, resume } as const
+  const { restart, resume, wake } = registration
+  return { type: "PresenceDeclared", incarnation, restart, resume, wake } as const
 }
 
 /** The state that the declaration leads to, which the same batch begins with. */
@@ -198,6 +209,9 @@ const acceptMessage = (
   if (name === "stopped" || context.stopRequested) {
     return refuse({ _tag: "Stopped", identity: to, since: context.stoppedAt as Offset })
   }
+  if (message.onlyLive === true && !name.startsWith("live.")) {
+    return refuse({ _tag: "Offline", identity: to, state: name })
+  }
   const waiting = context.queue.length + (context.inFlight ? 1 : 0)
   if (waiting >= world.rules.maxQueued) return refuse({ _tag: "QueueFull", identity: to, waiting })
   const { messageId, body, topic = null, replyTo = null, attachments = [] } = message
@@ -252,6 +266,38 @@ const selfFresh = (
       : refuse({ _tag: "NoSession", identity: idOf(stream) })
   }
   return [endRequested(sessionId, "self-fresh")]
+}
+
+/** Done with the one message that its session takes; others take more, and are never done. */
+const finishWork = (
+  { name, context, stream }: PresenceState,
+  { sessionId, how }: PresenceCommandOf<"SelfDone">
+): Facts => {
+  const { session } = context
+  if (!session || (sessionId !== undefined && session.id !== sessionId)) {
+    return refuse({ _tag: "NoSession", identity: idOf(stream) })
+  }
+  const isDone = session.quietMs === null || session.isFinished || !name.startsWith("live.")
+  return isDone ? unchanged : [{ type: "WorkerFinished", sessionId: session.id, by: how }]
+}
+
+/** What has just been done to a session; it was done to this one, or it is not noted. */
+const noteSession = (
+  { name, context, stream }: PresenceState,
+  command: PresenceCommandOf<"AttachSession" | "InterruptSession" | "CompactSession">
+): Facts => {
+  const { sessionId } = command
+  if (!name.startsWith("live.") || context.session?.id !== sessionId) {
+    return refuse({ _tag: "Offline", identity: idOf(stream), state: name })
+  }
+  switch (command.type) {
+    case "AttachSession":
+      return [{ type: "SessionAttached", sessionId }]
+    case "InterruptSession":
+      return [{ type: "SessionInterrupted", sessionId }]
+    case "CompactSession":
+      return [{ type: "SessionCompacted", sessionId, evidence: command.evidence }]
+  }
 }
 
 const isList = (facts: Facts): facts is ReadonlyArray<PresenceFact> => Array.isArray(facts)

@@ -1,8 +1,8 @@
 /** What the reports of a presence's own invocations lead to. One about a session that is over changes nothing. */
 import { unchanged } from "../ActorKind.js"
 import { chooseWakeMode, topicOf, triggerOf } from "./chooseWakeMode.js"
-import { type EndRules, endSession, failDecision, failSpawn } from "./decideEnd.js"
-import type { Facts } from "./decidePresence.js"
+import { endSession, failDecision, failSpawn } from "./decideEnd.js"
+import type { Facts, PresenceRules } from "./decidePresence.js"
 import type { PresenceCommand, PresenceCommandOf } from "./PresenceCommand.js"
 import type { PresenceState } from "./PresenceIndex.js"
 
@@ -13,6 +13,7 @@ const reports = [
   "ReportReady",
   "ReportSessionEnded",
   "ReportActivity",
+  "ConsultSession",
   "BeginDelivery",
   "ReportNoEvidence",
   "EndSession"
@@ -24,7 +25,7 @@ export const isReport = (command: PresenceCommand): command is Report =>
 
 interface Now {
   readonly now: number
-  readonly rules: EndRules
+  readonly rules: PresenceRules
 }
 
 export const decideReport = (state: PresenceState, report: Report, { now, rules }: Now): Facts => {
@@ -56,6 +57,8 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
       if (!name.startsWith("live.") || !isNews) return unchanged
       return [{ type: "ActivityObserved", sessionId: session.id, kind, activeAt, outputOffset }]
     }
+    case "ConsultSession":
+      return unchanged
     case "BeginDelivery": {
       const [head] = context.queue
       if (name !== "live.delivering" || context.inFlight || !head) return unchanged
@@ -65,11 +68,10 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
     }
     case "ReportNoEvidence": {
       const { messageId, attempt, waitedMs } = report
+      const final = report.final === true || attempt >= rules.maxAttempts
       const { inFlight } = context
       if (inFlight?.messageId !== messageId || inFlight.attempts !== attempt) return unchanged
-      return [
-        { type: "DeliveryUnconfirmed", messageId, attempt, waitedMs, final: attempt >= rules.maxAttempts }
-      ]
+      return [{ type: "DeliveryUnconfirmed", messageId, attempt, waitedMs, final }]
     }
     case "EndSession":
       return endOnRequest(state, report)
@@ -79,7 +81,7 @@ export const decideReport = (state: PresenceState, report: Report, { now, rules 
 const decideWake = (
   { context }: PresenceState,
   report: PresenceCommandOf<"ReportProbe">,
-  rules: EndRules
+  rules: PresenceRules
 ): Facts => {
   const { problem, sessionId, host, freshArgv, resumeArgv, cwd, bootMs, idleMs } = report
   if (problem) return failDecision(context, problem.reason, problem.detail, rules)
@@ -100,9 +102,20 @@ const decideWake = (
       argv: isResumed ? resumeArgv : freshArgv,
       cwd,
       bootMs,
-      idleMs: context.restart === "always" ? null : idleMs
+      ...idleTimes(context, idleMs, rules)
     }
   ]
+}
+
+/** Null where it is never ended as idle: an always-on presence is up as long as it can be. */
+const idleTimes = (
+  { restart, wakePolicy }: PresenceState["context"],
+  idleMs: number,
+  { unarmedMs, quietMs }: PresenceRules
+) => {
+  const isEphemeral = wakePolicy === "ephemeral"
+  const waits = isEphemeral ? unarmedMs : idleMs
+  return { idleMs: restart === "always" ? null : waits, quietMs: isEphemeral ? quietMs : null }
 }
 
 /** Only an examination may find a session idle: what happened since it began has taken the state away from it. */
@@ -112,13 +125,16 @@ const endOnRequest = (
 ): Facts => {
   const isUp = name === "waking.booting" || name.startsWith("live.")
   if (reason === "idle" ? name !== "live.examining" : !isUp) return unchanged
-  const mayResume = context.session?.readyAt !== null || context.session.mode === "resume"
+  const { session } = context
+  const isEphemeral = reason === "idle" && session !== null && session.quietMs !== null
+  const mayResume = !isEphemeral && (session?.readyAt !== null || session.mode === "resume")
   const kept = mayResume ? "parked" : "discarded"
+  const ofOneMessage = session?.isFinished ? "ephemeral-done" : "ephemeral-unarmed"
   return [
     {
       type: "SessionEndRequested",
       sessionId,
-      reason,
+      reason: isEphemeral ? ofOneMessage : reason,
       disposition: reason === "hub-fault" ? "gone" : kept,
       idleForMs: idleForMs ?? null
     }

@@ -28,6 +28,10 @@ const yields: { readonly [Type in PresenceCommand["type"]]: ReadonlyArray<Presen
   SendMessage: ["PresenceDeclared", "MessageAccepted"],
   ConfirmDelivery: ["PresenceDeclared", "DeliveryConfirmed"],
   SelfFresh: ["SessionEndRequested"],
+  SelfDone: ["WorkerFinished"],
+  AttachSession: ["PresenceDeclared", "SessionAttached"],
+  InterruptSession: ["PresenceDeclared", "SessionInterrupted"],
+  CompactSession: ["PresenceDeclared", "SessionCompacted"],
   EndSession: ["SessionEndRequested"],
   ReportProbe: ["MessageFailed", "WakeModeChosen", "WakeFailed"],
   ReportSpawned: ["SessionSpawned"],
@@ -35,13 +39,14 @@ const yields: { readonly [Type in PresenceCommand["type"]]: ReadonlyArray<Presen
   ReportReady: ["SessionReady"],
   ReportSessionEnded: ["MessageFailed", "DeliveryUnconfirmed", "SessionEnded"],
   ReportActivity: ["ActivityObserved"],
+  ConsultSession: [],
   BeginDelivery: ["DeliveryAttempted"],
   ReportNoEvidence: ["DeliveryUnconfirmed"]
 }
 
 export const presenceHistory: ActorHistory = {
   name: "presence",
-  version: 1,
+  version: 2,
   fold: presenceFold,
   upcasters: presenceUpcasters
 }

@@ -3,8 +3,7 @@
  * comments are its rows). Always-on is a policy of it, not a state.
  */
 import { assign, cancel, raise, setup } from "xstate"
-import type { Offset } from "../../events/Event.js"
-import { due, invocation } from "../fold.js"
+import { invocation } from "../fold.js"
 import {
   attempt,
   beActive,
@@ -15,23 +14,27 @@ import {
   confirm,
   declare,
   doubt,
-  emptyContext,
   end,
   enqueue,
   failMessage,
   failToDecide,
-  isAsked,
-  isOwed,
+  finish,
+  requestWake,
+  spawn,
+  start,
+  stop,
+  touch
+} from "./changePresence.js"
+import {
+  emptyContext,
+  type Launched,
   type MachineEvent,
   type Of,
   type PresenceContext,
-  requestWake,
-  type Session,
-  spawn,
-  start,
-  stop
+  type Session
 } from "./PresenceContext.js"
-import type { PresenceEventOf } from "./PresenceEvent.js"
+import { bootTimesOut, holdEnds, idlePeriodElapses, restartFallsDue } from "./presenceDeadlines.js"
+import { presenceGuards } from "./presenceGuards.js"
 
 export type PresenceStateName =
   | "undeclared"
@@ -53,49 +56,34 @@ export interface ProbeInput {
   readonly resumeRef: string | null
 }
 
-/** What the other invocations are told. */
+/** What the other invocations are told. One that is told something else begins anew: nothing in it changes while they work. */
 export interface SessionInput {
-  readonly session: Session
+  readonly session: Launched
 }
 
-const sessionInput = ({ context }: { readonly context: PresenceContext }): SessionInput => ({
-  session: context.session as Session
+/** An examination begins anew with what has happened since. */
+export interface ExamineInput extends SessionInput {
+  readonly activeAt: number
+  readonly idleMs: number | null
+}
+
+interface Given {
+  readonly context: PresenceContext
+}
+
+/** Before its process is known, which becomes so meanwhile. */
+const launchInput = ({ context }: Given): SessionInput => {
+  const { id, mode, host, argv, cwd } = context.session as Session
+  return { session: { id, mode, host, argv, cwd, process: null } }
+}
+
+const sessionInput = ({ context }: Given): SessionInput => ({
+  session: { ...launchInput({ context }).session, process: context.session?.process ?? null }
 })
 
-const incarnationOf = ({ incarnation }: PresenceContext): Offset => incarnation as Offset
-const sessionOf = ({ session }: PresenceContext): string => session?.id ?? ""
-
-const bootTimesOut = (context: PresenceContext) =>
-  due<PresenceEventOf<"BootTimedOut">>({
-    type: "BootTimedOut",
-    incarnation: incarnationOf(context),
-    sessionId: sessionOf(context)
-  })
-const idlePeriodElapses = (context: PresenceContext) =>
-  due<PresenceEventOf<"IdlePeriodElapsed">>({
-    type: "IdlePeriodElapsed",
-    incarnation: incarnationOf(context),
-    sessionId: sessionOf(context)
-  })
-const restartFallsDue = (context: PresenceContext) =>
-  due<PresenceEventOf<"RestartFellDue">>({ type: "RestartFellDue", incarnation: incarnationOf(context) })
-const holdEnds = (context: PresenceContext) =>
-  due<PresenceEventOf<"CrashLoopCleared">>({
-    type: "CrashLoopCleared",
-    incarnation: incarnationOf(context),
-    by: "deadline"
-  })
-
-const isOfDecision = (event: MachineEvent): event is Of<"WakeFailed"> =>
-  event.type === "WakeFailed" && event.phase === "decide"
-const isOfSpawn = (event: MachineEvent): event is Of<"WakeFailed"> =>
-  event.type === "WakeFailed" && event.phase === "spawn"
-
-/** The one delivery under way comes to its end, and nothing waits behind it. */
-const isLastSettled = ({ queue, inFlight }: PresenceContext, event: MachineEvent): boolean => {
-  if (!("messageId" in event) || (event.type === "DeliveryUnconfirmed" && !event.final)) return false
-  const others = queue.filter((queued) => queued.messageId !== event.messageId)
-  return others.length === 0 && (inFlight === null || inFlight.messageId === event.messageId)
+const examineInput = ({ context }: Given): ExamineInput => {
+  const { activeAt, idleMs } = context.session as Session
+  return { ...sessionInput({ context }), activeAt, idleMs }
 }
 
 /** A change of the context by events of one type. */
@@ -136,39 +124,10 @@ export const presenceMachine = setup({
     bringUp: invocation<SessionInput>(),
     attend: invocation<SessionInput>(),
     drain: invocation<SessionInput>(),
-    examine: invocation<SessionInput>(),
+    examine: invocation<ExamineInput>(),
     endSession: invocation<SessionInput>()
   },
-  guards: {
-    isDeclared: ({ context }) => context.incarnation !== null,
-    declaresAlways: ({ event }) => event.type === "PresenceDeclared" && event.restart === "always",
-    isOverride: ({ event }) => event.type === "WakeRequested" && event.override,
-    isOwed: ({ context }) => isOwed(context),
-    wasNeverRun: ({ context }) => context.memory === "neverRun",
-    wasParked: ({ context }) => context.memory === "parked",
-    failsDecisionAlwaysOn: ({ context, event }) => isOfDecision(event) && context.restart === "always",
-    failsDecisionNeverRun: ({ context, event }) => isOfDecision(event) && context.memory === "neverRun",
-    failsDecisionParked: ({ context, event }) => isOfDecision(event) && context.memory === "parked",
-    failsDecision: ({ event }) => isOfDecision(event),
-    failsToSpawnHeld: ({ event }) => isOfSpawn(event) && event.heldUntil !== null,
-    failsToSpawnOwed: ({ context, event }) => isOfSpawn(event) && isOwed(context),
-    failsToSpawn: ({ event }) => isOfSpawn(event),
-    hasQueue: ({ context }) => context.queue.length > 0,
-    hasNoneInFlight: ({ context }) => context.inFlight === null,
-    isLastSettled: ({ context, event }) => isLastSettled(context, event),
-    isAboutInFlight: ({ context, event }) =>
-      "messageId" in event && context.inFlight?.messageId === event.messageId,
-    isRemovalOrRenewal: ({ event }) =>
-      event.type === "SessionEndRequested" && (event.reason === "remove" || event.reason === "renew"),
-    endsRemoved: ({ context }) => context.ending?.reason === "remove",
-    endsStopped: ({ context }) => context.stopRequested,
-    endsRenewed: ({ context: { ending } }) => ending?.reason === "renew" || ending?.reason === "self-fresh",
-    endsHeld: ({ event }) => event.type === "SessionEnded" && event.heldUntil !== null,
-    endsAskedAndOwed: ({ context }) =>
-      isAsked(context) && context.ending?.reason !== "shutdown" && isOwed(context),
-    endsUnaskedAndOwed: ({ context }) => !isAsked(context) && isOwed(context),
-    endsParked: ({ event }) => event.type === "SessionEnded" && event.disposition === "parked"
-  },
+  guards: presenceGuards,
   delays: {
     boot: ({ context }) => context.session?.bootMs ?? 0,
     /** From the newest activity on; an always-on presence is never parked. */
@@ -211,7 +170,15 @@ export const presenceMachine = setup({
       event.type === "SessionEnded" || event.type === "WakeFailed" ? end(context, event) : {}
     ),
     armFreshNext: assign(({ event }) => ({ freshNext: event.offset })),
-    clearHold: assign(by("CrashLoopCleared", clearHold))
+    clearHold: assign(by("CrashLoopCleared", clearHold)),
+    touch: assign(({ context, event }) =>
+      event.type === "SessionAttached" ||
+      event.type === "SessionInterrupted" ||
+      event.type === "SessionCompacted"
+        ? touch(context, event)
+        : {}
+    ),
+    finish: assign(by("WorkerFinished", finish))
   }
 }).createMachine({
   id: "presence",
@@ -291,7 +258,7 @@ export const presenceMachine = setup({
         },
         booting: {
           description: "its process is being started, or started and not ready",
-          invoke: { id: "bringUp", src: "bringUp", input: sessionInput },
+          invoke: { id: "bringUp", src: "bringUp", input: launchInput },
           entry: "armBoot",
           exit: "cancelBoot",
           on: {
@@ -319,6 +286,10 @@ export const presenceMachine = setup({
       invoke: { id: "attend", src: "attend", input: sessionInput },
       on: {
         ActivityObserved: { actions: "beActive" },
+        SessionAttached: { actions: "touch" },
+        SessionInterrupted: { actions: "touch" },
+        SessionCompacted: { actions: "touch" },
+        WorkerFinished: { actions: "finish" },
         PresenceStopped: { target: "ending", actions: "stopSoon" },
         SessionEndRequested: { target: "ending", actions: "beginEnd" },
         SessionEnded: afterEnd
@@ -329,9 +300,13 @@ export const presenceMachine = setup({
           entry: "armIdle",
           exit: "cancelIdle",
           on: {
-            MessageAccepted: { target: "delivering", actions: "enqueue" },
+            MessageAccepted: [
+              { guard: "isServed", actions: "enqueue" },
+              { target: "delivering", actions: "enqueue" }
+            ],
             IdlePeriodElapsed: "examining",
-            ActivityObserved: { target: "waiting", reenter: true, actions: "beActive" }
+            ActivityObserved: { target: "waiting", reenter: true, actions: "beActive" },
+            WorkerFinished: { target: "waiting", reenter: true, actions: "finish" }
           }
         },
         delivering: {
@@ -341,11 +316,13 @@ export const presenceMachine = setup({
             MessageAccepted: { actions: "enqueue" },
             DeliveryAttempted: { guard: "hasNoneInFlight", actions: "attempt" },
             DeliveryConfirmed: [
+              { guard: "servesNoMore", target: "waiting", actions: "confirm" },
               { guard: "isLastSettled", target: "waiting", actions: "confirm" },
               { guard: "isAboutInFlight", target: "delivering", reenter: true, actions: "confirm" },
               { actions: "confirm" }
             ],
             DeliveryUnconfirmed: [
+              { guard: "servesNoMore", target: "waiting", actions: "doubt" },
               { guard: "isLastSettled", target: "waiting", actions: "doubt" },
               { guard: "isAboutInFlight", target: "delivering", reenter: true, actions: "doubt" }
             ],
@@ -358,10 +335,14 @@ export const presenceMachine = setup({
         },
         examining: {
           description: "is there activity that no event shows?",
-          invoke: { id: "examine", src: "examine", input: sessionInput },
+          invoke: { id: "examine", src: "examine", input: examineInput },
           on: {
-            MessageAccepted: { target: "delivering", actions: "enqueue" },
-            ActivityObserved: { target: "waiting", actions: "beActive" }
+            MessageAccepted: [
+              { guard: "isServed", actions: "enqueue" },
+              { target: "delivering", actions: "enqueue" }
+            ],
+            ActivityObserved: { target: "waiting", actions: "beActive" },
+            WorkerFinished: { target: "waiting", actions: "finish" }
           }
         }
       }

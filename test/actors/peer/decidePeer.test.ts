@@ -104,7 +104,8 @@ describe("registering a peer", () => {
       defaultRuntime: "claude",
       intelligence: "artificial",
       restart: "onDemand",
-      resume: "topic"
+      resume: "topic",
+      wake: "shared"
     }
   ])
   const refusals: ReadonlyArray<readonly [reason: string, state: PeerState, command: PeerCommand]> = [

@@ -18,6 +18,17 @@ const from = (state: keyof typeof into, ...more: ReadonlyArray<Happening>) => [
 const held = { death: true, heldUntil: 300_000 }
 const always = [did.declared("always"), did.modeChosen("fresh", "S1", null), did.spawned(), did.ready()]
 
+/** A session that takes a single message, with that in its queue. */
+const once = (...more: ReadonlyArray<Happening>) => [
+  did.declared("onDemand", "topic", "ephemeral"),
+  did.accepted(),
+  did.modeChosen("fresh", "S1", 600_000, 20_000),
+  did.spawned(),
+  did.ready(),
+  ...more
+]
+const done = { reason: "ephemeral-done", disposition: "discarded" }
+
 const rows: ReadonlyArray<Row> = [
   ["1", from("undeclared"), did.declared("always"), "waking.deciding"],
   ["1", from("undeclared"), did.declared(), "asleep.neverRun", { incarnation: 1 as never }],
@@ -86,6 +97,13 @@ const rows: ReadonlyArray<Row> = [
   ["14", from("live.delivering", did.attempted()), did.unconfirmed(true), "live.waiting", { inFlight: null }],
   ["14", from("live.delivering", did.attempted()), did.unconfirmed(), "live.delivering", { inFlight: null }],
   ["14", from("live.delivering"), did.failed(), "live.waiting", { queue: [] }],
+  ["13", once(did.attempted(), did.confirmed()), did.accepted("m2"), "live.waiting"],
+  ["13", once(did.attempted(), did.confirmed(), did.idleElapsed), did.accepted("m2"), "live.examining"],
+  ["14", once(did.accepted("m2"), did.attempted()), did.confirmed(), "live.waiting"],
+  ["14", once(did.accepted("m2"), did.attempted()), did.unconfirmed(true), "live.waiting"],
+  ["14", once(did.attempted()), did.unconfirmed(), "live.delivering"],
+  ["17e", once(did.attempted(), did.confirmed(), did.accepted("m2")), did.ended(done), "waking.deciding"],
+  ["17h", once(did.attempted(), did.confirmed()), did.ended(done), "asleep.gone", { deaths: [] }],
   ["15", from("live.waiting"), did.idleElapsed, "live.examining"],
   ["15", from("restarting"), did.restartDue, "waking.deciding"],
   ["16", from("live.waiting"), did.active(5), "live.waiting"],
@@ -142,7 +160,12 @@ const rows: ReadonlyArray<Row> = [
   ["21", from("stopped"), did.freshArmed, "stopped"],
   ["21", from("live.waiting"), did.declared("always"), "live.waiting", { restart: "always" }],
   ["21", from("restarting"), did.confirmed(), "restarting"],
-  ["21", from("crashLoop", did.accepted()), did.failed(), "crashLoop", { queue: [] }]
+  ["21", from("crashLoop", did.accepted()), did.failed(), "crashLoop", { queue: [] }],
+  ["22", from("live.waiting"), did.attached, "live.waiting"],
+  ["22", from("live.delivering"), did.interrupted, "live.delivering"],
+  ["22", from("live.examining"), did.compacted, "live.examining"],
+  ["22", from("live.delivering"), did.finished, "live.delivering"],
+  ["22", from("live.examining"), did.finished, "live.waiting"]
 ]
 
 /** Everything that can happen, with the variations that guards tell apart. */
@@ -161,6 +184,10 @@ const happenings: { readonly [name: string]: Happening } = {
   bootTimedOut: did.bootTimedOut,
   idleElapsed: did.idleElapsed,
   active: did.active(9),
+  attached: did.attached,
+  interrupted: did.interrupted,
+  compacted: did.compacted,
+  finished: did.finished,
   "end:idle": did.endRequested("idle"),
   "end:remove": did.endRequested("remove"),
   ended: did.ended(),
@@ -182,9 +209,12 @@ const admitted: { readonly [state: string]: string } = {
   stopped: "started retired",
   "waking.deciding": "accepted wake wake! stopped retired chosen failed:decide",
   "waking.booting": "accepted spawned ready bootTimedOut stopped end:idle end:remove ended failed:spawn",
-  "live.waiting": "accepted idleElapsed active stopped end:idle end:remove ended",
-  "live.delivering": "accepted attempted active stopped end:idle end:remove ended",
-  "live.examining": "accepted active stopped end:idle end:remove ended",
+  "live.waiting":
+    "attached interrupted compacted finished accepted idleElapsed active stopped end:idle end:remove ended",
+  "live.delivering":
+    "attached interrupted compacted finished accepted attempted active stopped end:idle end:remove ended",
+  "live.examining":
+    "attached interrupted compacted finished accepted active stopped end:idle end:remove ended",
   ending: "accepted stopped started end:remove ended",
   restarting: "accepted restartDue wake wake! stopped retired",
   crashLoop: "accepted cleared wake! stopped retired"
@@ -241,6 +271,23 @@ describe("presenceMachine", () => {
     expect(since(second, "attend")).toBe(since(first, "attend"))
   })
 
+  it("leaves alone what runs while it boots, while messages come, and while the session does something", () => {
+    const sinces = (state: ReturnType<typeof given>) =>
+      state.invocations.map(({ src, since }) => `${src} ${since}`)
+    const delivering = given(...from("live.delivering", did.attempted()))
+    const busy = [did.accepted("m2"), did.active(9_000), did.attached, did.interrupted, did.finished]
+    for (const [n, event] of busy.entries()) {
+      const later = next(delivering, { ...event, at: 1_000 * (n + 1) })
+      expect(later && sinces(later), event.type).toEqual(sinces(delivering))
+    }
+    const waiting = given(...from("live.waiting"))
+    const noted = next(waiting, { ...did.active(9_000), at: 9_000 })
+    expect(noted && sinces(noted)).toEqual(sinces(waiting))
+    const booting = given(...from("waking.booting"))
+    const spawned = next(booting, { ...did.spawned(), at: 500 })
+    expect(spawned && sinces(spawned)).toEqual(sinces(booting))
+  })
+
   it("gives a boot its time, from the choice on", () => {
     const state = given(did.declared(), did.wakeRequested(), { ...did.modeChosen(), at: 1_000 })
     expect(state.deadlines.map(({ id, dueAt }) => [id, dueAt])).toEqual([["boot", 31_000]])
@@ -250,6 +297,13 @@ describe("presenceMachine", () => {
   it("counts idleness from the newest activity, not from its report", () => {
     const state = given(...from("live.waiting", { ...did.active(5_000), at: 9_000 }))
     expect(state.deadlines.map(({ dueAt }) => dueAt)).toEqual([3_605_000])
+  })
+
+  it("waits for one that is done with its message no longer than it takes to be sure of it", () => {
+    const [unarmed] = given(...once(did.attempted(), did.confirmed())).deadlines
+    expect(unarmed?.dueAt).toBe(600_000)
+    const [quiet] = given(...once(did.attempted(), did.confirmed(), { ...did.finished, at: 5 })).deadlines
+    expect(quiet?.dueAt).toBe(20_005)
   })
 
   it("never parks an always-on presence", () => {

@@ -37,6 +37,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       command("RefreshPresence"),
       command("ResetCrashLoop"),
       command("DeclarePresence"),
+      command("SelfDone", { how: "self" }),
       { do: "probe", works: false },
       { do: "evidence", confirms: false },
       { do: "idle" },
@@ -61,6 +62,8 @@ class Reference {
   readonly accepted: Array<string> = []
   readonly fate = new Map<string, string>()
   stopWanted = false
+  /** What the open session was handed. */
+  readonly handed = new Set<string>()
 
   see({ type, ...data }: PresenceFact & { readonly [key: string]: unknown }): void {
     const { sessionId, messageId } = data as { readonly sessionId?: string; readonly messageId?: string }
@@ -69,6 +72,7 @@ class Reference {
         expect(this.open, "two sessions at a time").toBeUndefined()
         expect(this.stopWanted, "a start of what was stopped").toBe(false)
         this.open = sessionId
+        this.handed.clear()
         break
       case "SessionEnded":
         expect(sessionId).toBe(this.open)
@@ -90,6 +94,7 @@ class Reference {
       case "DeliveryAttempted": {
         const first = this.accepted.find((id) => !this.fate.has(id))
         expect(messageId, "out of order").toBe(first)
+        this.handed.add(messageId as string)
         break
       }
       case "DeliveryConfirmed":
@@ -102,7 +107,17 @@ class Reference {
   }
 
   private close(death: boolean, reason: string): void {
-    const wanted = ["stop", "idle", "renew", "self-fresh", "remove", "shutdown", "hub-fault"]
+    const wanted = [
+      "stop",
+      "idle",
+      "renew",
+      "self-fresh",
+      "remove",
+      "shutdown",
+      "hub-fault",
+      "ephemeral-done",
+      "ephemeral-unarmed"
+    ]
     if (wanted.includes(reason)) expect(death, `a death by ${reason}`).toBe(false)
     this.closed.add(this.open as string)
     this.open = undefined
@@ -118,7 +133,9 @@ class Run {
   readonly letters = new RowFold(messages)
   #sequence = 0
 
-  constructor(readonly peer: { readonly restart: "onDemand" | "always" }) {}
+  constructor(
+    readonly peer: { readonly restart: "onDemand" | "always"; readonly wake: "shared" | "ephemeral" }
+  ) {}
 
   apply(facts: ReadonlyArray<PresenceFact>): void {
     for (const fact of facts) {
@@ -241,9 +258,10 @@ class Run {
 const property = (check: (run: Run) => void) =>
   fc.property(
     fc.constantFrom("onDemand" as const, "always" as const),
+    fc.constantFrom("shared" as const, "ephemeral" as const),
     fc.array(steps, { minLength: 1, maxLength: 120 }),
-    (restart, all) => {
-      const run = new Run({ restart })
+    (restart, wake, all) => {
+      const run = new Run({ restart, wake })
       run.send({ type: "DeclarePresence" })
       for (const step of all) {
         run.step(step)
@@ -272,6 +290,17 @@ describe("a presence, whatever comes to it", () => {
           ({ messageId }) => messageId
         )
         expect(kept).toEqual(reference.accepted.filter((id) => !reference.fate.has(id)))
+      }),
+      runs
+    )
+  })
+
+  it("has a fresh session for each message, when it is ephemeral", () => {
+    fc.assert(
+      property(({ state: { context }, peer, reference }) => {
+        if (peer.wake !== "ephemeral") return
+        expect(reference.handed.size).toBeLessThanOrEqual(1)
+        expect(context.session?.mode ?? "fresh").toBe("fresh")
       }),
       runs
     )

@@ -11,6 +11,7 @@ const note = (entry) =>
 
 note({ started: process.env.MOUND_SESSION_ID, argv: process.argv.slice(2) })
 if (options.has("ignore-term")) process.on("SIGTERM", () => {})
+if (options.has("interruptible")) process.on("SIGINT", () => note({ interrupted: true }))
 if (options.has("grandchild")) {
   const child = spawn("sleep", ["1000"], { stdio: "ignore" })
   note({ grandchild: child.pid })
@@ -27,6 +28,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line.trim() === "") continue
   const message = JSON.parse(line)
   note({ got: message })
+  if (message.type === "compact" && !options.has("cannot-compact")) say({ mound: "compacted" })
   if (message.type !== "message") continue
   if (message.body === "die") process.exit(1)
   if (message.body === "bye") {
@@ -50,4 +52,6 @@ for await (const line of createInterface({ input: process.stdin })) {
       replyTo: messageId
     })
   } else say({ mound: "ack", messageId: message.messageId })
+  if (options.has("done")) say({ mound: "done" })
+  if (options.has("leave")) process.exit(0)
 }

@@ -1,0 +1,39 @@
+/** Peers with a screen, for tests: a small program on real tmux. */
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { Effect } from "effect"
+import type { HubHandle } from "../../src/hub/startHub.js"
+import { notesOf, type PeerSettings } from "./peerHubs.js"
+
+export const screenAgent = new URL("./agents/screen.mjs", import.meta.url).pathname
+
+/** Settings of the runtime `tmux`; its program shows a prompt when it is ready. */
+export const screens = (runtime: object = {}): PeerSettings => ({
+  runtimes: { tmux: { ready: { pane: "^❯" }, ...runtime } }
+})
+
+export const registerOnScreen = (
+  hub: HubHandle,
+  name: string,
+  args: ReadonlyArray<string> = [],
+  more: object = {}
+) => {
+  const { system, peerKind, settings } = hub.parts
+  const cwd = join(settings.workspace, name)
+  mkdirSync(cwd, { recursive: true })
+  const launch = { tmux: { args: [process.execPath, screenAgent, ...args] } }
+  const command = { type: "RegisterPeer", cwd, runtimes: ["tmux"], launch, ...more } as const
+  return Effect.orDie(system.send(peerKind, name, command, { by: "test" }))
+}
+
+interface ScreenNote {
+  readonly started?: string
+  readonly pasted?: boolean
+  readonly swallowed?: boolean
+  readonly answered?: string
+  readonly pressed?: string
+  readonly interrupted?: boolean
+}
+
+export const screenNotes = (folder: string, name: string, runtime = "tmux"): ReadonlyArray<ScreenNote> =>
+  notesOf(folder, name, runtime) as ReadonlyArray<ScreenNote>
