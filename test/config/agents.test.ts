@@ -76,10 +76,31 @@ describe("the tokens file", () => {
       for (const text of [`{"tokens":{"${secret}":}}`, secret, `{"tokens":["${secret}"]}`, "null"]) {
         const path = yield* fileWith(text)
         const { message } = yield* Effect.flip(attempt(() => readAgents(path)))
-        expect(message).toMatch(/^ledger.auth.tokens_file: \/.* (is not valid JSON|has no object tokens)$/)
+        expect(message).toMatch(
+          /^ledger.auth.tokens_file: \/.* (is not valid JSON \(line 1\)|has no object tokens)$/
+        )
         expect(message).not.toContain(secret.slice(0, 6))
       }
       expect(yield* problemsOf("/nowhere/tokens.json")).toEqual(["cannot be read (ENOENT)"])
+    })
+  )
+
+  it.scoped("names the line where it stops being JSON", () =>
+    Effect.gen(function* () {
+      const entry = '"sha256:0": {"agentId": "ann", "class": "worker"}'
+      const wrong: ReadonlyArray<readonly [text: string, line: number]> = [
+        [`{\n  "tokens": {\n    ${entry},,\n  }\n}\n`, 3],
+        [`{\n  "tokens": {\n    ${entry},\n  }\n}\n`, 4],
+        [`{\n  "tokens": {\n    ${entry}\n  }\n`, 5],
+        [`{\n  "tokens": nothing\n}`, 2],
+        [`{\n  "tokens": {"torn`, 2]
+      ]
+      for (const [text, line] of wrong) {
+        expect([text, yield* problemsOf(yield* fileWith(text))]).toEqual([
+          text,
+          [`is not valid JSON (line ${line})`]
+        ])
+      }
     })
   )
 
