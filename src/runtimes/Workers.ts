@@ -150,7 +150,7 @@ const spawn = (
       const child = fork(entry, [String(process.pid)], {
         cwd: workspace,
         env: environment,
-        execArgv: ["--enable-source-maps"],
+        execArgv: [],
         detached: true,
         stdio: ["ignore", "pipe", "pipe", "ipc"]
       })

@@ -31,14 +31,12 @@ const units: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000,
 type Fields = { readonly [name: string]: unknown }
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null
 
-/** The default export, or the named one `workflow`; in CommonJS what is exported as a whole. Throws what is wrong with it. */
+/** The default export, or the named one `workflow`. Throws what is wrong with it. */
 export const readDefinition = (module: Fields, path: string): WorkflowDefinition => {
   const wrong = (problem: string) => new DefinitionInvalid({ problem: `${path}: ${problem}` })
   const named = exported(module, "workflow")
   const defaulted = exported(module, "default")
-  const definition = [named, defaulted, module.default, module].find(
-    (each) => isObject(each) && "roles" in each
-  )
+  const definition = [named, defaulted, module.default].find((each) => isObject(each) && "roles" in each)
   if (!isObject(definition)) {
     throw wrong("needs a default export { roles, moderator }, or an export named workflow")
   }

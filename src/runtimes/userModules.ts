@@ -16,6 +16,8 @@ export interface UserModules {
 const offered = ["mound/workspace", "@uncaged/nerve-core"]
 
 export const makeUserModules = (workspace: string, cacheFolder: string): UserModules => {
+  // From here on, for the user's code alone: to read those of this program would take longer than to start it.
+  process.setSourceMapsEnabled(true)
   const jiti = createJiti(`${workspace}/`, {
     fsCache: cacheFolder,
     sourceMaps: true,
@@ -29,7 +31,8 @@ export const makeUserModules = (workspace: string, cacheFolder: string): UserMod
           try: () => jiti.import(path),
           catch: (error) => new LoadFailed({ problem: errorText(error) })
         }),
-        (module) => ({ ...(module as object) })
+        // What CommonJS exports as a whole, a function too, is its default.
+        (module) => ({ default: module, ...(module as object) })
       )
   }
 }

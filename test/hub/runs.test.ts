@@ -6,6 +6,9 @@ import type { Files } from "../support/workspaces.js"
 
 /** A workflow whose roles do as their prompt says. */
 const odd = `
+interface Shifts {
+  lines: string
+}
 import { END } from "mound/workspace"
 import { spawn } from "node:child_process"
 import { appendFileSync } from "node:fs"
@@ -117,6 +120,18 @@ describe("a run in a hub", () => {
       }
       const { runId } = yield* request(hub, "odd", { prompt: "fine" })
       expect((yield* ended(hub, runId)).status).toBe("completed")
+    })
+  )
+
+  onHub("names the line of the source that a role failed at", (hub) =>
+    Effect.gen(function* () {
+      const { runId } = yield* request(hub, "odd", { prompt: "throws" })
+      yield* ended(hub, runId)
+      const failed = (yield* eventsOf(hub, runId)).find(({ type }) => type === "RunFailed")
+      const line = odd.split("\n").findIndex((text) => text.includes("upside down")) + 1
+      expect(failed?.data.error).toMatchObject({
+        stack: expect.stringContaining(`workflows/odd/index.ts:${line}:`)
+      })
     })
   )
 

@@ -50,6 +50,15 @@ describe("user modules", () => {
     })
   )
 
+  it.scoped("may be CommonJS that exports one thing as a whole", () =>
+    Effect.gen(function* () {
+      const whole = yield* load({ "a.js": "module.exports = async () => 7" }, "a.js")
+      expect(yield* Effect.promise(() => (whole.default as () => Promise<number>)())).toBe(7)
+      const object = yield* load({ "b.js": "module.exports = { roles: { r: 1 } }" }, "b.js")
+      expect(object.default).toMatchObject({ roles: { r: 1 } })
+    })
+  )
+
   it.scoped("that do not load say why and where", () =>
     Effect.gen(function* () {
       const syntax = yield* Effect.flip(load({ "a.ts": "export const = 1" }, "a.ts"))
