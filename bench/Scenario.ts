@@ -34,6 +34,11 @@ export interface Sizes {
   readonly followers: number
   /** Events that every follower gets in a round. */
   readonly followed: number
+  /** How many read a stream at once, one after the other. A hub takes 512 followers. */
+  readonly streamReaders: ReadonlyArray<number>
+  readonly streamMessages: number
+  /** Events that a reader catches up with. */
+  readonly caughtUp: number
 }
 
 export const fullSizes: Sizes = {
@@ -45,7 +50,10 @@ export const fullSizes: Sizes = {
   unfinished: 10_000,
   liveActors: 10_000,
   followers: 100,
-  followed: 4_000
+  followed: 4_000,
+  streamReaders: [1, 100, 500],
+  streamMessages: 200,
+  caughtUp: 10_000
 }
 
 export const quickSizes: Sizes = {
@@ -57,5 +65,8 @@ export const quickSizes: Sizes = {
   unfinished: 20,
   liveActors: 100,
   followers: 10,
-  followed: 64
+  followed: 64,
+  streamReaders: [1, 4],
+  streamMessages: 10,
+  caughtUp: 100
 }

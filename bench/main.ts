@@ -12,19 +12,31 @@ import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
 import { memory } from "./memory.js"
+import { operations } from "./operations.js"
 import { recovery } from "./recovery.js"
 import { replays } from "./replays.js"
 import { type Result, toJson, toTable } from "./report.js"
 import { fullSizes, quickSizes, type Scenario } from "./Scenario.js"
 import { sends } from "./sends.js"
+import { streams } from "./streams.js"
 
-const scenarios: ReadonlyArray<Scenario> = [appends, sends, ledger, replays, recovery, memory, fanOut]
+const scenarios: ReadonlyArray<Scenario> = [
+  appends,
+  sends,
+  ledger,
+  replays,
+  recovery,
+  operations,
+  memory,
+  fanOut,
+  streams
+]
 
 const usage = [
   "usage: npm run bench -- [--only NAME]... [--quick] [--json FILE]",
   "",
   "  --only NAME   measure this alone; may be given several times:",
-  ...scenarios.map(({ name, about }) => `                  ${name.padEnd(9)} ${about}`),
+  ...scenarios.map(({ name, about }) => `                  ${name.padEnd(10)} ${about}`),
   "  --quick       small sizes, only to see that everything runs",
   "  --json FILE   write the results as JSON too",
   "",
