@@ -51,6 +51,11 @@ export interface Sizes {
   /** Peers that are registered at once, and those of them that have a session. */
   readonly peers: number
   readonly sessions: number
+  /** How many read a stream at once, one after the other. A hub takes 512 followers. */
+  readonly streamReaders: ReadonlyArray<number>
+  readonly streamMessages: number
+  /** Events that a reader catches up with. */
+  readonly caughtUp: number
 }
 
 export const fullSizes: Sizes = {
@@ -72,7 +77,10 @@ export const fullSizes: Sizes = {
   pairs: 16,
   messages: 200,
   peers: 10_000,
-  sessions: 100
+  sessions: 100,
+  streamReaders: [1, 100, 500],
+  streamMessages: 200,
+  caughtUp: 10_000
 }
 
 export const quickSizes: Sizes = {
@@ -94,5 +102,8 @@ export const quickSizes: Sizes = {
   pairs: 2,
   messages: 5,
   peers: 50,
-  sessions: 3
+  sessions: 3,
+  streamReaders: [1, 4],
+  streamMessages: 10,
+  caughtUp: 100
 }

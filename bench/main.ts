@@ -13,6 +13,7 @@ import { ledger } from "./ledger.js"
 import { longWorkspace } from "./longWorkspace.js"
 import { describeMachine } from "./machine.js"
 import { memory } from "./memory.js"
+import { operations } from "./operations.js"
 import { peers } from "./peers.js"
 import { reactions } from "./reactions.js"
 import { recovery } from "./recovery.js"
@@ -22,6 +23,7 @@ import { resumption } from "./resumption.js"
 import { runs } from "./runs.js"
 import { fullSizes, quickSizes, type Scenario } from "./Scenario.js"
 import { sends } from "./sends.js"
+import { streams } from "./streams.js"
 
 const scenarios: ReadonlyArray<Scenario> = [
   appends,
@@ -29,9 +31,11 @@ const scenarios: ReadonlyArray<Scenario> = [
   ledger,
   replays,
   recovery,
+  operations,
   memory,
   imports,
   fanOut,
+  streams,
   runs,
   reactions,
   resumption,

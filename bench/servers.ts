@@ -36,6 +36,14 @@ export const startOldLedger = (folder: string): Effect.Effect<Server, never, Sco
     { from: "stderr", said: /^sbp listening (\d+)/m }
   )
 
+/** The reference server of Durable Streams on its file storage. */
+export const startReferenceStreams = (folder: string): Effect.Effect<Server, never, Scope.Scope> =>
+  start(
+    [fileURLToPath(new URL("./referenceStreams.js", import.meta.url))],
+    { DATA: folder },
+    { from: "stdout", said: /:(\d+)$/m }
+  )
+
 interface Greeting {
   readonly from: "stdout" | "stderr"
   /** Its first group is the port. */

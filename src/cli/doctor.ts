@@ -35,7 +35,8 @@ export const doctor = Command.make(
       return yield* new CliFailure({
         tag: "Unwell",
         message: `${count} of ${found.length} checks found something wrong`,
-        exitCode: 1
+        exitCode: 1,
+        isAnswered: true
       })
     })
 ).pipe(Command.withDescription("check everything that a hub needs; exit code 1 when something is wrong"))

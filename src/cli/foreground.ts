@@ -31,7 +31,7 @@ export const runForeground = (
     const { clean } = yield* hub.stopped
     if (clean) return yield* say("stopped")
     const message = "stopped before everything had ended"
-    return yield* new CliFailure({ tag: "CutShort", message, exitCode: 1 })
+    return yield* new CliFailure({ tag: "CutShort", message, exitCode: 1, isAnswered: true })
   }).pipe(Effect.scoped)
 
 /** A second signal this soon is the first one again: npm passes on the one that the terminal has sent already. */

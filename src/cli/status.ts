@@ -65,7 +65,7 @@ export const status = Command.make(
         options.json ? JSON.stringify(found.status ?? { state: found.state, pid: found.pid }) : lines(found)
       )
       if (isWell(found)) return
-      return yield* new CliFailure({ ...unwell(found), exitCode: 1 })
+      return yield* new CliFailure({ ...unwell(found), exitCode: 1, isAnswered: true })
     })
 ).pipe(Command.withDescription("how the hub is; exit code 0 when it is ready and not failing"))
 

@@ -55,7 +55,8 @@ export const stop = Command.make(
         tag: "CutShort",
         message: "the hub was stopped before everything had ended",
         fix: "the next start takes up again what was cut short",
-        exitCode: 1
+        exitCode: 1,
+        isAnswered: true
       })
     })
 ).pipe(Command.withDescription("drain the hub and end it; refused while claims or runs are active"))
