@@ -33,7 +33,7 @@ const allowed: { readonly [folder: string]: ReadonlyArray<string> } = {
   "main.ts": ["cli"],
   "journal.ts": ["cli"],
   "server.ts": ["cli"],
-  "startHub.ts": ["config", "hub", "http", "version.js"],
+  "startHub.ts": ["config", "runtimes", "hub", "http", "version.js"],
   "version.ts": []
 }
 

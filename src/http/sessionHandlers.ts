@@ -80,8 +80,11 @@ export const makeSessionHandlers = (services: PeerServices): SessionHandlers => 
       Effect.gen(function* () {
         const session = yield* running(identity)
         const { sessionId } = session
-        if (!(yield* sessionActions.interrupt(session))) return yield* offline(identity)
-        yield* send(identity, { type: "InterruptSession", sessionId }, call, by)
+        const { offset: before } = yield* journal.head
+        // Recorded first: one that ends by it ends after it. A repeated request interrupts nothing again.
+        const { events } = yield* send(identity, { type: "InterruptSession", sessionId }, call, by)
+        const isToDo = events.some(({ offset }) => offset > before)
+        if (isToDo && !(yield* sessionActions.interrupt(session))) return yield* offline(identity)
         return { ...identity, action: "interrupted" }
       })
     ),

@@ -1,7 +1,7 @@
 /** `ending`: ends a session's whole process group, and reports how it went (contracts: peers 3.4). The only one that ends a child. */
 import { Effect } from "effect"
 import type { InvocationCall } from "../actors/ActorKind.js"
-import type { SessionInput } from "../actors/presence/presenceMachine.js"
+import type { SessionInput } from "../actors/presence/presenceInputs.js"
 import { identityOf } from "./identityOf.js"
 import type { PeerWorld } from "./PeerWorld.js"
 import { endGroup, endOf } from "./ProcessHost.js"

@@ -4,16 +4,17 @@
  */
 import { idOf, type Offset, type Version } from "../../events/Event.js"
 import { type DecideContext, type Decision, refuse, unchanged } from "../ActorKind.js"
-import { type Identity, parseIdentity, peerStream, reservedNames } from "../peer/Identity.js"
+import { type Identity, parseIdentity, peerStream } from "../peer/Identity.js"
 import type { PeerState } from "../peer/PeerIndex.js"
 import { type EndRules, failAll } from "./decideEnd.js"
+import { acceptMessage, confirmDelivery } from "./decideMessage.js"
 import { decideReport, isReport, type Report } from "./decideReport.js"
+import { endRequested, finishWork, noteSession, selfFresh } from "./decideSession.js"
 import type { PresenceCommand, PresenceCommandOf } from "./PresenceCommand.js"
 import type { PresenceEvent, PresenceFact } from "./PresenceEvent.js"
 import { isAtRest, type PresenceState } from "./PresenceIndex.js"
 import type { PresenceReason } from "./PresenceRefusal.js"
 import { presenceFold } from "./presenceFold.js"
-import { sentAt } from "./sentAt.js"
 
 export interface PresenceRules extends EndRules {
   readonly maxQueued: number
@@ -151,14 +152,6 @@ const retire = ({ name, context }: PresenceState): Facts => {
   return [endRequested(context.session?.id ?? "", "remove")]
 }
 
-const endRequested = (sessionId: string, reason: "remove" | "renew" | "self-fresh"): PresenceFact => ({
-  type: "SessionEndRequested",
-  sessionId,
-  reason,
-  disposition: "discarded",
-  idleForMs: null
-})
-
 const wake = (
   { name, context }: PresenceState,
   command: PresenceCommandOf<"WakePresence">,
@@ -192,112 +185,6 @@ const renew = ({ name, context }: PresenceState, { topic }: PresenceCommandOf<"R
     ...started,
     { type: "WakeRequested", trigger: "renew", intent: "fresh", topic: topic ?? null, override: true }
   ]
-}
-
-const acceptMessage = (
-  { name, context }: PresenceState,
-  { type: _, from, ...message }: PresenceCommandOf<"SendMessage">,
-  { runtime, personality }: Identity,
-  world: PresenceWorld
-): Facts => {
-  const to = `${runtime}-${personality}`
-  if (!isKnownSender(from, world)) {
-    return refuse({ _tag: "UnknownSender", sender: `${from.runtime}-${from.personality}` })
-  }
-  if (from.personality === personality && from.runtime === runtime)
-    return refuse({ _tag: "Self", identity: to })
-  if (name === "stopped" || context.stopRequested) {
-    return refuse({ _tag: "Stopped", identity: to, since: context.stoppedAt as Offset })
-  }
-  if (message.onlyLive === true && !name.startsWith("live.")) {
-    return refuse({ _tag: "Offline", identity: to, state: name })
-  }
-  const waiting = context.queue.length + (context.inFlight ? 1 : 0)
-  if (waiting >= world.rules.maxQueued) return refuse({ _tag: "QueueFull", identity: to, waiting })
-  const { messageId, body, topic = null, replyTo = null, attachments = [] } = message
-  const accepted = { messageId, from, to, body, topic, replyTo, attachments, sentAt: sentAt(world.now) }
-  return [{ type: "MessageAccepted", ...accepted }]
-}
-
-/** Besides registered peers, the hub and its operators send. */
-const isKnownSender = (
-  { personality, runtime }: PresenceCommandOf<"SendMessage">["from"],
-  { read }: PresenceWorld
-): boolean => {
-  if (reservedNames.has(personality)) return true
-  const { name, context } = read(peerStream(personality)) as PeerState
-  return name === "registered" && (context.registration?.runtimes.includes(runtime) ?? false)
-}
-
-const confirmDelivery = (
-  { context }: PresenceState,
-  { messageId, evidence, outputOffset = undefined }: PresenceCommandOf<"ConfirmDelivery">,
-  { now }: PresenceWorld
-): Facts => {
-  const { inFlight, queue, settled } = context
-  const read = outputOffset ?? null
-  const confirmed = (attemptedAt: number, late: boolean): Facts => [
-    {
-      type: "DeliveryConfirmed",
-      messageId,
-      evidence,
-      afterMs: Math.max(0, now - attemptedAt),
-      late,
-      outputOffset: read
-    }
-  ]
-  if (inFlight?.messageId === messageId) return confirmed(inFlight.attemptedAt, false)
-  // In doubt, and waiting for its next attempt.
-  const doubted = queue.find((queued) => queued.messageId === messageId)
-  if (doubted?.attemptedAt != null) return confirmed(doubted.attemptedAt, false)
-  const past = settled.find((each) => each.messageId === messageId)
-  if (!past) return refuse({ _tag: "UnknownMessage", messageId })
-  return past.outcome === "unconfirmed" ? confirmed(past.attemptedAt, true) : unchanged
-}
-
-const selfFresh = (
-  { name, context, stream }: PresenceState,
-  { sessionId }: PresenceCommandOf<"SelfFresh">
-): Facts => {
-  if (context.session?.id !== sessionId) return refuse({ _tag: "NoSession", identity: idOf(stream) })
-  if (name === "ending") {
-    return context.ending?.reason === "self-fresh"
-      ? unchanged
-      : refuse({ _tag: "NoSession", identity: idOf(stream) })
-  }
-  return [endRequested(sessionId, "self-fresh")]
-}
-
-/** Done with the one message that its session takes; others take more, and are never done. */
-const finishWork = (
-  { name, context, stream }: PresenceState,
-  { sessionId, how }: PresenceCommandOf<"SelfDone">
-): Facts => {
-  const { session } = context
-  if (!session || (sessionId !== undefined && session.id !== sessionId)) {
-    return refuse({ _tag: "NoSession", identity: idOf(stream) })
-  }
-  const isDone = session.quietMs === null || session.isFinished || !name.startsWith("live.")
-  return isDone ? unchanged : [{ type: "WorkerFinished", sessionId: session.id, by: how }]
-}
-
-/** What has just been done to a session; it was done to this one, or it is not noted. */
-const noteSession = (
-  { name, context, stream }: PresenceState,
-  command: PresenceCommandOf<"AttachSession" | "InterruptSession" | "CompactSession">
-): Facts => {
-  const { sessionId } = command
-  if (!name.startsWith("live.") || context.session?.id !== sessionId) {
-    return refuse({ _tag: "Offline", identity: idOf(stream), state: name })
-  }
-  switch (command.type) {
-    case "AttachSession":
-      return [{ type: "SessionAttached", sessionId }]
-    case "InterruptSession":
-      return [{ type: "SessionInterrupted", sessionId }]
-    case "CompactSession":
-      return [{ type: "SessionCompacted", sessionId, evidence: command.evidence }]
-  }
 }
 
 const isList = (facts: Facts): facts is ReadonlyArray<PresenceFact> => Array.isArray(facts)

@@ -25,16 +25,17 @@ import {
   stop,
   touch
 } from "./changePresence.js"
-import {
-  emptyContext,
-  type Launched,
-  type MachineEvent,
-  type Of,
-  type PresenceContext,
-  type Session
-} from "./PresenceContext.js"
+import { emptyContext, type MachineEvent, type Of, type PresenceContext } from "./PresenceContext.js"
 import { bootTimesOut, holdEnds, idlePeriodElapses, restartFallsDue } from "./presenceDeadlines.js"
 import { presenceGuards } from "./presenceGuards.js"
+import {
+  type ExamineInput,
+  examineInput,
+  launchInput,
+  type ProbeInput,
+  type SessionInput,
+  sessionInput
+} from "./presenceInputs.js"
 
 export type PresenceStateName =
   | "undeclared"
@@ -50,41 +51,6 @@ export type PresenceStateName =
   | "ending"
   | "restarting"
   | "crashLoop"
-
-/** What `probe` is told: the session that would be gone on with. */
-export interface ProbeInput {
-  readonly resumeRef: string | null
-}
-
-/** What the other invocations are told. One that is told something else begins anew: nothing in it changes while they work. */
-export interface SessionInput {
-  readonly session: Launched
-}
-
-/** An examination begins anew with what has happened since. */
-export interface ExamineInput extends SessionInput {
-  readonly activeAt: number
-  readonly idleMs: number | null
-}
-
-interface Given {
-  readonly context: PresenceContext
-}
-
-/** Before its process is known, which becomes so meanwhile. */
-const launchInput = ({ context }: Given): SessionInput => {
-  const { id, mode, host, argv, cwd } = context.session as Session
-  return { session: { id, mode, host, argv, cwd, process: null } }
-}
-
-const sessionInput = ({ context }: Given): SessionInput => ({
-  session: { ...launchInput({ context }).session, process: context.session?.process ?? null }
-})
-
-const examineInput = ({ context }: Given): ExamineInput => {
-  const { activeAt, idleMs } = context.session as Session
-  return { ...sessionInput({ context }), activeAt, idleMs }
-}
 
 /** A change of the context by events of one type. */
 const by =
