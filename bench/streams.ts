@@ -18,7 +18,7 @@ const beside = "@durable-streams/server, files"
 export const streams: Scenario = {
   name: "streams",
   about: "readers of a stream beside @durable-streams/server",
-  run: ({ sizes: { longRounds, rounds, streamReaders, streamMessages, caughtUp } }) =>
+  run: ({ sizes: { rounds, streamReaders, streamMessages, caughtUp } }) =>
     Effect.gen(function* () {
       const client = yield* startHelper<StreamsJob, StreamsAnswer>("./streamsHelper.js")
       const folder = yield* temporaryFolder
@@ -39,7 +39,7 @@ export const streams: Scenario = {
       for (const readers of streamReaders) {
         const job = { step: "fan out", readers, messages: streamMessages, perSecond: 100 } as const
         const { ours, theirs } = yield* alternate(
-          { warmUps: 0, counted: longRounds.counted },
+          { warmUps: 0, counted: 1 },
           { ours: client({ ...hub, ...job }), theirs: client({ ...reference, ...job }) }
         )
         const p99 = (answers: ReadonlyArray<StreamsAnswer>) =>

@@ -31,13 +31,16 @@ export interface StreamsAnswer {
   readonly tookMs: number
   /** How long messages were on their way, ms, the quickest first. */
   readonly latenciesMs: ReadonlyArray<number>
-  /** Messages that a reader did not get, or not in order. */
+  /** Messages that a reader did not get. */
   readonly missed: number
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 let made = 0
 const wordOf = (number: number): string => `message-${number}-`
+const wordPattern = /message-(\d+)-/g
+/** Of a word that a chunk may end in the middle of. */
+const maxWord = 24
 
 const post = ({ port, post: path, isCommand }: Place, number: number): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -56,40 +59,32 @@ const post = ({ port, post: path, isCommand }: Place, number: number): Promise<v
     sent.end(body)
   })
 
+/** Messages arrive in the order in which they were committed; of those that were sent at once that may be any. */
 class Reader {
+  readonly #seen = new Set<number>()
   #rest = ""
-  #next: number
 
   constructor(
     private readonly response: IncomingMessage,
     from: number,
-    private readonly onMessage: (number: number) => void
+    onMessage: (number: number) => void
   ) {
-    this.#next = from
     response.setEncoding("utf8")
-    response.on("data", (text: string) => this.#take(text))
-  }
-
-  get next(): number {
-    return this.#next
+    response.on("data", (text: string) => {
+      const all = this.#rest + text
+      for (const [, digits] of all.matchAll(wordPattern)) {
+        const number = Number(digits)
+        // An event names its message several times.
+        if (number < from || this.#seen.has(number)) continue
+        this.#seen.add(number)
+        onMessage(number)
+      }
+      this.#rest = all.slice(-maxWord)
+    })
   }
 
   close(): void {
     this.response.destroy()
-  }
-
-  #take(text: string): void {
-    const all = this.#rest + text
-    let end = 0
-    for (;;) {
-      const word = wordOf(this.#next)
-      const at = all.indexOf(word, end)
-      if (at < 0) break
-      end = at + word.length
-      this.onMessage(this.#next)
-      this.#next += 1
-    }
-    this.#rest = all.slice(Math.max(end, all.length - 64))
   }
 }
 

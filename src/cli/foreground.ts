@@ -1,6 +1,8 @@
 /** Runs a hub in this process until it has stopped (contracts: hub 3.4): the whole of `dev` and of `start --foreground`. */
+import { existsSync } from "node:fs"
 import { Effect, Runtime, type Scope } from "effect"
 import { takeBootId } from "../config/process.js"
+import { journalPath } from "../hub/holdLock.js"
 import { type HubHandle, startHub } from "../hub/startHub.js"
 import { version } from "../version.js"
 import { CliFailure } from "./CliFailure.js"
@@ -29,6 +31,11 @@ export const runForeground = (
     yield* print(asJson ? JSON.stringify({ url: hub.url, bootId: hub.bootId, pid: process.pid }) : hub.url)
     yield* whenReady(hub)
     const { clean } = yield* hub.stopped
+    const { stateDir } = settings
+    if (!existsSync(journalPath(stateDir))) {
+      const message = `${stateDir} was removed while its hub ran`
+      return yield* new CliFailure({ tag: "WorkspaceGone", message, exitCode: 1, isAnswered: true })
+    }
     if (clean) return yield* say("stopped")
     const message = "stopped before everything had ended"
     return yield* new CliFailure({ tag: "CutShort", message, exitCode: 1, isAnswered: true })

@@ -21,6 +21,7 @@ import { watch } from "./probes.js"
 import { seedPeers } from "./seedPeers.js"
 import { keepRegistered, unregister } from "./selfRegistration.js"
 import { serveReflexes } from "./serveReflexes.js"
+import { watchStateDir } from "./watchStateDir.js"
 
 const hubStream = makeStreamId("hub", "")
 const drainStepMs = 20
@@ -142,6 +143,7 @@ const serve = (boot: Boot): Effect.Effect<void> =>
       watch({ system, hubKind, hub, settings, log, agentFiles, orphans: boot.orphans, now: clock.now })
     )
     yield* Effect.forkScoped(keepRegistered(boot))
+    yield* Effect.forkScoped(watchStateDir(system, hubKind, settings.stateDir))
     yield* Effect.forkScoped(boot.importer.watch)
     const archiveAfter = settings["journal.archive_after"]
     if (archiveAfter !== undefined) yield* Effect.forkScoped(boot.archive.schedule(archiveAfter, clock.now))

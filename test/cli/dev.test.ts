@@ -154,6 +154,19 @@ describe("mound dev", () => {
   )
 })
 
+describe("a hub whose state folder is removed", () => {
+  it.scopedLive("ends by itself, and says why", () =>
+    Effect.gen(function* () {
+      const workspace = yield* workspaceFolder()
+      const hub = yield* startDev(workspace)
+      rmSync(join(workspace, ".mound"), { recursive: true })
+      const { code, stderr } = yield* hub.ended
+      expect(code).toBe(1)
+      expect(stderr).toContain(".mound was removed")
+    })
+  )
+})
+
 describe("the port of mound dev", () => {
   it.scopedLive("is kept over restarts, and --port 0 is for one boot only", () =>
     Effect.gen(function* () {
