@@ -47,7 +47,7 @@ const homes: ReadonlyArray<readonly [packages: RegExp, files: RegExp]> = [
   [/^@effect\/cli/, /^cli\//],
   [/^yaml$/, /^(config|projections)\//],
   [/^@modelcontextprotocol/, /^http\//],
-  [/^node:worker_threads$/, /^(hub|runtimes)\//]
+  [/^node:worker_threads$/, /^(hub|replay|runtimes)\//]
 ]
 
 describe("imports", () => {

@@ -10,9 +10,9 @@ import { journalPath } from "./holdLock.js"
 
 const lookMs = 5_000
 
-/** Whether the journal is still the file that it was. */
+/** Whether the journal is not the file any more that it was; one that was not there when the hub began to look is gone already. */
 export const isGone = (stateDir: string, inode: number | undefined): boolean =>
-  statSync(journalPath(stateDir), { throwIfNoEntry: false })?.ino !== inode
+  inode === undefined || statSync(journalPath(stateDir), { throwIfNoEntry: false })?.ino !== inode
 
 export const watchStateDir = (
   system: ActorSystem["Type"],
