@@ -187,6 +187,21 @@ const make = (options: ActorSystemOptions) =>
       }
     })
 
+    const submitTo = (
+      kind: ActorKind,
+      id: string | undefined,
+      command: CommandShape,
+      origin: Origin,
+      answer: Envelope["answer"]
+    ): Envelope => {
+      const envelope: Envelope = seal(kind, id, command, origin, (exit) => {
+        if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
+        answer(exit)
+      })
+      sequencer.submit(envelope)
+      return envelope
+    }
+
     const submit = (
       kind: ActorKind,
       id: string | undefined,
@@ -195,11 +210,7 @@ const make = (options: ActorSystemOptions) =>
     ): Effect.Effect<Outcome, Refused> =>
       Effect.async((resume) => {
         // A commit in doubt may be answered twice; the first answer is the one that counts, as `resume` has it.
-        const envelope: Envelope = seal(kind, id, command, origin, (exit) => {
-          if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
-          resume(exit)
-        })
-        sequencer.submit(envelope)
+        const envelope = submitTo(kind, id, command, origin, resume)
         return Effect.sync(() => sequencer.forget(envelope))
       })
 
@@ -216,15 +227,10 @@ const make = (options: ActorSystemOptions) =>
           if (exits.size < commands.length) return
           resume(Effect.forEach(commands, (_, index) => exits.get(index) as Exit.Exit<Outcome, Refused>))
         }
-        const envelopes = commands.map(({ id, command, commandId }, index) => {
-          const envelope: Envelope = seal(kind, id, command, { lane: "caller", by, commandId }, (exit) => {
-            if (Exit.isSuccess(exit)) options.onCarriedOut?.(envelope, exit.value)
-            take(index, exit)
-          })
-          return envelope
-        })
-        if (envelopes.length === 0) resume(Effect.succeed([]))
-        for (const envelope of envelopes) sequencer.submit(envelope)
+        if (commands.length === 0) return resume(Effect.succeed([]))
+        const envelopes = commands.map(({ id, command, commandId }, index) =>
+          submitTo(kind, id, command, { lane: "caller", by, commandId }, (exit) => take(index, exit))
+        )
         return Effect.sync(() => {
           for (const envelope of envelopes) sequencer.forget(envelope)
         })

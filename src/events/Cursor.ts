@@ -2,10 +2,11 @@
  * How far a follower of the journal has come, kept in a small file. What it did up to there is durable before the cursor says so, so a
  * cursor that is lost or old costs repeats, which followers make harmless, and never an event.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { Schema } from "effect"
 import { Offset } from "./Event.js"
+import { makeFolder } from "./makeFolder.js"
 
 const Saved = Schema.Struct({ offset: Offset })
 const decode = Schema.decodeUnknownSync(Saved)
@@ -25,7 +26,7 @@ export const fileCursor = (path: string): Cursor => ({
     }
   },
   save: (offset) => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const temporary = `${path}.tmp`
     const descriptor = openSync(temporary, "w", 0o600)
     try {

@@ -1,7 +1,7 @@
 /**
  * The requests under way, by the connection that they came on. Alone responsible for doing those of one connection one after the
- * other, for ending the work of a client that has gone or whose token was taken back, and for telling a connection that speaks no HTTP so, in its turn: a command
- * that was carried out is never answered with that.
+ * other, for ending the work of a client that has gone or whose token was taken back, and for telling a connection that speaks no
+ * HTTP so, in its turn: a command that was carried out is never answered with that.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"

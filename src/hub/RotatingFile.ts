@@ -6,7 +6,6 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -15,6 +14,7 @@ import {
   writeSync
 } from "node:fs"
 import { dirname } from "node:path"
+import { makeFolder } from "../events/makeFolder.js"
 
 export interface RotationLimits {
   /** No file grows beyond this, unless a single line does. */
@@ -79,7 +79,7 @@ export class RotatingFile {
 
   #open(): number {
     if (this.#descriptor === undefined) {
-      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      makeFolder(dirname(this.path))
       this.#descriptor = openSync(this.path, "a", 0o600)
       this.#bytes = fstatSync(this.#descriptor).size
     }

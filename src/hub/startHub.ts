@@ -3,18 +3,15 @@
  * driven like any other actor; what runs in its states stands in `lifecycle.ts` (contracts: hub 3.2).
  */
 import { join } from "node:path"
-import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, type Scope } from "effect"
+import { Effect, type Layer, Queue, type Scope } from "effect"
 import type { ActorKind } from "../actors/ActorKind.js"
-import * as ActorSystem from "../actors/ActorSystem.js"
 import { makeClaimKind } from "../actors/claim/claimKind.js"
-import * as HubClock from "../actors/HubClock.js"
 import type { HubCommand } from "../actors/hub/HubCommand.js"
 import type { HubReason } from "../actors/hub/HubRefusal.js"
-import { type HubKind, type HubState, makeHubKind } from "../actors/hub/hubKind.js"
+import { makeHubKind } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
 import { makeRunId } from "../actors/run/makeRunId.js"
 import { makeServerKind } from "../actors/server/serverKind.js"
-import type { Change } from "../actors/Turn.js"
 import type { AuthFileInvalid } from "../config/agents.js"
 import type { ConfigInvalid } from "../config/ConfigProblem.js"
 import { loadWorkspaceConfig } from "../config/loadWorkspaceConfig.js"
@@ -23,19 +20,12 @@ import type { Settings } from "../config/Settings.js"
 import { readStances, type StanceRegistryInvalid } from "../config/stances.js"
 import { makeBlobs } from "../events/Blobs.js"
 import { idOf, type Offset, StreamId } from "../events/Event.js"
-import { Journal, type JournalUnavailable } from "../events/Journal.js"
+import type { JournalUnavailable } from "../events/Journal.js"
 import { currentFormat, type FormatTooNew } from "../events/migrations.js"
 import { randomHex } from "../events/randomHex.js"
-import * as Snapshots from "../events/Snapshots.js"
-import * as SqliteJournal from "../events/SqliteJournal.js"
-import * as SqliteStore from "../events/SqliteStore.js"
-import { KnownEvents, type UnknownEvent } from "../events/Upcasters.js"
-import { verify } from "../events/verify.js"
-import { Writer } from "../events/Writer.js"
+import type { UnknownEvent } from "../events/Upcasters.js"
+import type { Writer } from "../events/Writer.js"
 import { Followers } from "../http/Followers.js"
-import type { Tracing } from "../http/Tracing.js"
-import * as Projector from "../projections/Projector.js"
-import { knownEvents, projections } from "../replay/installed.js"
 import { senseWorkerEntry, workflowWorkerEntry } from "../runtimes/entries.js"
 import { checkOldLedger, type LedgerUnreadable } from "../runtimes/readOldLedger.js"
 import { WorkerLog } from "../runtimes/WorkerLog.js"
@@ -54,7 +44,9 @@ import { AnsweredCommands, startHubLog } from "./hubLog.js"
 import { makeLedgerImporter } from "./LedgerImporter.js"
 import { type Boot, makeInvocations } from "./lifecycle.js"
 import { makeArchive } from "./makeArchive.js"
-import { type Metrics, makeMetrics } from "./metrics.js"
+import { makeMetrics } from "./metrics.js"
+import { observeHub } from "./observeHub.js"
+import { openServices } from "./openServices.js"
 import { openSocket } from "./openSocket.js"
 import { makePostman } from "./Postman.js"
 import { makePeers } from "./peers.js"
@@ -65,7 +57,7 @@ import { makeRunKinds, makeRuns, type Runs } from "./runs.js"
 import { announceRuntime } from "./runtimeFile.js"
 import { makeHubSenseKind, makeSenses } from "./Senses.js"
 import {
-  JournalCorrupt,
+  type JournalCorrupt,
   type Locked,
   type PortInUse,
   RecoveryFailed,
@@ -74,7 +66,7 @@ import {
 import { makeSweeper } from "./Sweeper.js"
 import { makeHubServer } from "./serveHttp.js"
 import * as ThreadedWriter from "./ThreadedWriter.js"
-import { startTelemetry, tracedSystem } from "./telemetry.js"
+import { startTelemetry } from "./telemetry.js"
 
 export type StartFailure =
   | ConfigInvalid
@@ -107,9 +99,6 @@ export interface HubHandle {
   /** Completes once the hub has stopped and said so in its journal; fails when it could not go on. */
   readonly stopped: Effect.Effect<{ readonly clean: boolean }, RecoveryFailed>
 }
-
-/** Events at the end of the chain that a start checks. */
-const verifiedAtStart = 10_000
 
 export interface StartOptions {
   /** Runs once the port is bound, before the hub is ready: from here on it can be stopped. */
@@ -159,7 +148,7 @@ export const startHub = (
     yield* holdLock(stateDir)
     const tokens = yield* hubTokens(settings)
     const bootId = drawn ?? (yield* randomHex(32))
-    const observed = yield* observe
+    const observed = yield* observeHub
     const defects = yield* makeDefectQueue
     const commands = new AnsweredCommands()
     const metrics = makeMetrics()
@@ -414,75 +403,6 @@ export const startHub = (
     )
     return handle
   })
-
-/** Opens the store for writing and for reading, checks the end of its chain, and puts the journal and the actors on it. */
-const openServices = (
-  path: string,
-  writer: Layer.Layer<Writer, JournalUnavailable | FormatTooNew | UnknownEvent>,
-  { metrics, tracing }: Pick<HubParts, "metrics" | "tracing">,
-  options: ActorSystem.ActorSystemOptions
-) =>
-  Effect.gen(function* () {
-    const writing = yield* Layer.build(writer)
-    const reading = yield* Layer.build(SqliteStore.layerReadOnly(path))
-    const store = Context.get(reading, SqliteStore.SqliteStore)
-    const { fault, head } = yield* verify(store, { last: verifiedAtStart })
-    if (fault) return yield* new JournalCorrupt({ path, offset: fault.offset, problem: fault.detail })
-    const built = yield* ActorSystem.layer(options).pipe(
-      Layer.provideMerge(
-        Layer.mergeAll(measuredJournal(metrics, tracing), Snapshots.layer, Projector.layer(projections))
-      ),
-      Layer.provideMerge(Layer.merge(HubClock.layer(head.at), Layer.succeed(KnownEvents, knownEvents))),
-      Layer.provide(Layer.merge(Layer.succeedContext(writing), Layer.succeedContext(reading))),
-      Layer.build
-    )
-    return {
-      head,
-      writer: Context.get(writing, Writer),
-      journal: Context.get(built, Journal),
-      system: tracedSystem(Context.get(built, ActorSystem.ActorSystem), tracing),
-      projector: Context.get(built, Projector.Projector),
-      clock: Context.get(built, HubClock.HubClock)
-    }
-  })
-
-const measuredJournal = (metrics: Metrics, tracing: Tracing) =>
-  Layer.effect(
-    Journal,
-    Effect.map(Journal, (journal) => metrics.measured(journal, tracing))
-  ).pipe(Layer.provide(SqliteJournal.layer))
-
-/** Follows the hub's own stream as it is committed: when it is ready, and how it ends. */
-const observe = Effect.gen(function* () {
-  const ready = yield* Deferred.make<void, RecoveryFailed>()
-  const ended = yield* Deferred.make<{ readonly clean: boolean }, RecoveryFailed>()
-  let state: HubState | undefined
-  return {
-    ready: Deferred.await(ready),
-    ended: Deferred.await(ended),
-    hub: () => state as HubState,
-    committed: (hubKind: HubKind, changes: ReadonlyArray<Change>) => {
-      const change = changes.find(({ kind }) => kind === hubKind)
-      if (!change) return
-      state = change.after as HubState
-      const { lastBoot, failure } = state.context
-      if (state.name === "ready") Deferred.unsafeDone(ready, Exit.void)
-      if (state.name !== "stopped") return
-      // Told to stop before it was ready, it has done what it was told.
-      const isFailed = lastBoot === "failed"
-      Deferred.unsafeDone(
-        ready,
-        isFailed ? Exit.fail(new RecoveryFailed({ problem: failure ?? "" })) : Exit.void
-      )
-      Deferred.unsafeDone(ended, Exit.succeed({ clean: lastBoot === "clean" }))
-    },
-    died: (cause: Cause.Cause<never>) => {
-      const failure = Exit.fail(new RecoveryFailed({ problem: Cause.pretty(cause) }))
-      Deferred.unsafeDone(ready, failure)
-      Deferred.unsafeDone(ended, failure)
-    }
-  }
-})
 
 const urlOf = (host: string, port: number): string =>
   `http://${host.includes(":") ? `[${host}]` : host}:${port}`

@@ -155,7 +155,7 @@ describe("mound dev", () => {
 })
 
 describe("a hub whose state folder is removed", () => {
-  it.scopedLive("ends by itself, and says why", () =>
+  it.scopedLive("ends by itself, and says why, also while it starts", () =>
     Effect.gen(function* () {
       const workspace = yield* workspaceFolder()
       const hub = yield* startDev(workspace)
@@ -163,6 +163,17 @@ describe("a hub whose state folder is removed", () => {
       const { code, stderr } = yield* hub.ended
       expect(code).toBe(1)
       expect(stderr).toContain(".mound was removed")
+    })
+  )
+
+  it.scopedLive("does not make it again", () =>
+    Effect.gen(function* () {
+      const workspace = yield* workspaceFolder()
+      const hub = yield* startDev(workspace)
+      yield* deposit(hub, "w1")
+      rmSync(join(workspace, ".mound"), { recursive: true })
+      expect((yield* hub.ended).code).toBe(1)
+      expect(existsSync(join(workspace, ".mound"))).toBe(false)
     })
   )
 })

@@ -8,31 +8,10 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { Effect, type Scope } from "effect"
-import { build } from "esbuild"
-import { packageRoot } from "./hubProcess.js"
+import { bundleProgram } from "./bundleProgram.js"
 import { temporaryFolder } from "./stores.js"
 
-const program = join(packageRoot, "dist/fixtures/importingHub.mjs")
-/** Bundled, since each place boots it twice: from single files a boot takes five times as long. */
-const bundled = Effect.runSync(
-  Effect.cached(
-    Effect.promise(() =>
-      build({
-        entryPoints: [join(packageRoot, "test/fixtures/imports/hub.mjs")],
-        outfile: program,
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node20",
-        external: ["better-sqlite3", "jiti"],
-        logLevel: "error",
-        banner: {
-          js: `import { createRequire as __createRequire } from "node:module";const require = __createRequire(import.meta.url);`
-        }
-      })
-    )
-  )
-)
+const program = bundleProgram("imports/hub.mjs", "importingHub.mjs")
 
 const marks = 1_500
 /** Every third mark is claimed, every fifth was inflated; some claims stand alone. */
@@ -61,7 +40,7 @@ export interface ImportKilled {
 /** Moves a small ledger in; killed at a place, it is taken up by the next boot. */
 export const importKilledAt = (place?: ImportPlace): Effect.Effect<ImportKilled, never, Scope.Scope> =>
   Effect.gen(function* () {
-    yield* bundled
+    yield* program.make
     const workspace = yield* temporaryFolder
     const ledger = join(yield* temporaryFolder, "old.jsonl")
     writeFileSync(ledger, `${lines.join("\n")}\n`)
@@ -74,7 +53,7 @@ export const importKilledAt = (place?: ImportPlace): Effect.Effect<ImportKilled,
   })
 
 const run = async (argv: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, [program, ...argv], { stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [program.path, ...argv], { stdio: ["ignore", "pipe", "pipe"] })
   let said = ""
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {

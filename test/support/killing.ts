@@ -4,36 +4,16 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { Effect, type Scope } from "effect"
-import { build } from "esbuild"
+import { bundleProgram } from "./bundleProgram.js"
 import { clientOf } from "./client.js"
+import { packageRoot } from "./hubProcess.js"
 import { mound } from "./mound.js"
 import { ended, eventsOf, type Fate, type SeenEvent } from "./runSteps.js"
 import { type Files, makeWorkspace } from "./workspaces.js"
 
-const root = resolve(import.meta.dirname, "../..").replace(/\/dist$/, "")
-/** Bundled, since each place boots it twice: from single files a boot takes five times as long. */
-const program = join(root, "dist/fixtures/hub.mjs")
-const bundled = Effect.runSync(
-  Effect.cached(
-    Effect.promise(() =>
-      build({
-        entryPoints: [join(root, "test/fixtures/runs/hub.mjs")],
-        outfile: program,
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node20",
-        external: ["better-sqlite3", "jiti"],
-        logLevel: "error",
-        banner: {
-          js: `import { createRequire as __createRequire } from "node:module";const require = __createRequire(import.meta.url);`
-        }
-      })
-    )
-  )
-)
+const program = bundleProgram("runs/hub.mjs", "hub.mjs")
 
 export interface Place {
   readonly when: "before" | "after"
@@ -82,8 +62,8 @@ const start = (
 ): Effect.Effect<Process, Error, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.async<Process, Error>((resume) => {
-      const child = spawn(process.execPath, [program, workspace, ...argv], {
-        cwd: root,
+      const child = spawn(process.execPath, [program.path, workspace, ...argv], {
+        cwd: packageRoot,
         stdio: ["ignore", "pipe", "pipe"]
       })
       const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()))
@@ -128,7 +108,7 @@ export interface Report {
 /** Lets the run live until it is killed at this place, boots again if the hub was, and says what does not hold. */
 export const killAt = (place?: Place): Effect.Effect<Report, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    yield* bundled
+    yield* program.make
     const workspace = yield* makeWorkspace(sample)
     const argv = place ? [place.when, String(place.event), place.whom] : []
     const first = yield* start(workspace, ...argv)

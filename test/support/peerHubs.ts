@@ -53,16 +53,16 @@ export const hubIn = (folder: string): Effect.Effect<HubHandle, never, Scope.Sco
   }).pipe(Effect.orDie)
 
 /** Registers a peer that runs the test's agent with these arguments, in a folder of its own. */
-export const register = (
-  hub: HubHandle,
-  name: string,
-  args: ReadonlyArray<string> = [],
-  more: object = {}
-) => {
+export const register = (hub: HubHandle, name: string, args: ReadonlyArray<string> = [], more: object = {}) =>
+  registerProgram(hub, name, { process: { args: [process.execPath, agent, ...args] } }, more)
+
+type Launches = { readonly [runtime: string]: { readonly args: ReadonlyArray<string> } }
+
+/** Registers a peer in a folder of its own, with what its runtimes start. */
+export const registerProgram = (hub: HubHandle, name: string, launch: Launches, more: object = {}) => {
   const { system, peerKind, settings } = hub.parts
   const cwd = join(settings.workspace, name)
   mkdirSync(cwd, { recursive: true })
-  const launch = { process: { args: [process.execPath, agent, ...args] } }
   return Effect.orDie(
     system.send(peerKind, name, { type: "RegisterPeer", cwd, launch, ...more }, { by: "test" })
   )

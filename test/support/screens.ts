@@ -1,9 +1,6 @@
 /** Peers with a screen, for tests: a small program on real tmux. */
-import { mkdirSync } from "node:fs"
-import { join } from "node:path"
-import { Effect } from "effect"
 import type { HubHandle } from "../../src/hub/startHub.js"
-import { notesOf, type PeerSettings } from "./peerHubs.js"
+import { notesOf, type PeerSettings, registerProgram } from "./peerHubs.js"
 
 export const screenAgent = new URL("./agents/screen.mjs", import.meta.url).pathname
 
@@ -18,12 +15,8 @@ export const registerOnScreen = (
   args: ReadonlyArray<string> = [],
   more: object = {}
 ) => {
-  const { system, peerKind, settings } = hub.parts
-  const cwd = join(settings.workspace, name)
-  mkdirSync(cwd, { recursive: true })
   const launch = { tmux: { args: [process.execPath, screenAgent, ...args] } }
-  const command = { type: "RegisterPeer", cwd, runtimes: ["tmux"], launch, ...more } as const
-  return Effect.orDie(system.send(peerKind, name, command, { by: "test" }))
+  return registerProgram(hub, name, launch, { runtimes: ["tmux"], ...more })
 }
 
 interface ScreenNote {
