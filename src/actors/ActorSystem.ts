@@ -2,11 +2,12 @@
  * The actors as the rest of the program sees them: a command goes in, a committed outcome or a refusal comes out. Puts the
  * sequencer, the driver and the deadlines together and nothing else.
  */
-import { Array as Arr, Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Schedule } from "effect"
 import { idOf, type RecordedEvent, type StreamId } from "../events/Event.js"
 import { Journal, type JournalUnavailable } from "../events/Journal.js"
 import { randomHex } from "../events/randomHex.js"
 import { Snapshots } from "../events/Snapshots.js"
+import { slicesOf } from "../events/slicesOf.js"
 import { KnownEvents } from "../events/Upcasters.js"
 import type { ActorKind, CommandShape, ReasonShape } from "./ActorKind.js"
 import { CommandQueue, type Envelope, type Outcome } from "./CommandQueue.js"
@@ -308,7 +309,7 @@ const make = (options: ActorSystemOptions) =>
         const streams = (yield* journal.agendas).map(({ stream }) => stream)
         let invocations = 0
         let recovered = 0
-        for (const chunk of Arr.chunksOf(streams, recoveryChunk)) {
+        for (const chunk of slicesOf(streams, recoveryChunk)) {
           yield* actors.ensure(chunk, clock.now())
           // At once, since more of them may have a deadline than may stay in memory.
           for (const stream of chunk.filter((each) => actors.isLive(each))) {

@@ -3,7 +3,7 @@
  * names the import: killed half-way it is taken up where it was, and the same content again changes nothing.
  */
 import { statSync } from "node:fs"
-import { Array as Arr, Effect } from "effect"
+import { Effect } from "effect"
 import type { ActorSystem } from "../actors/ActorSystem.js"
 import type { ClaimReason } from "../actors/claim/ClaimRefusal.js"
 import type { ClaimKind } from "../actors/claim/claimKind.js"
@@ -13,6 +13,7 @@ import type { HubKind, HubState } from "../actors/hub/hubKind.js"
 import type { Refused } from "../actors/Refused.js"
 import type { Settings } from "../config/Settings.js"
 import type { Journal, JournalUnavailable } from "../events/Journal.js"
+import { slicesOf } from "../events/slicesOf.js"
 import { knownClaims } from "../projections/claimQueries.js"
 import type { Projector } from "../projections/Projector.js"
 import type { OldEntry } from "../runtimes/OldLedger.js"
@@ -63,7 +64,7 @@ export const makeLedgerImporter = (services: ImporterServices) => {
       const { sha256, bytes, entries } = ledger
       const counts = new Counts()
       yield* Effect.forEach(
-        Arr.chunksOf(entries, batchSize),
+        slicesOf(entries, batchSize),
         (batch, number) => {
           // Whoever asked, these are the same commands: another may take up what was interrupted.
           const commands = batch.map(({ id, record, publishedAt, claim }, index) => ({

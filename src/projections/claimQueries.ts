@@ -1,6 +1,7 @@
 /** Questions to the projection `claims`. Each is one SQL statement, on live rows or on rows as of an offset. */
-import { Array as Arr, Effect } from "effect"
+import { Effect } from "effect"
 import type { JournalUnavailable } from "../events/Journal.js"
+import { slicesOf } from "../events/slicesOf.js"
 import type { ReadRows } from "./Projector.js"
 
 /** A row of `claims` as its columns are; numbers that SQLite keeps as REAL come back as they were. */
@@ -97,7 +98,7 @@ export const knownClaims = (
   ids: ReadonlyArray<string>
 ): Effect.Effect<ReadonlySet<string>, JournalUnavailable> =>
   Effect.map(
-    Effect.forEach(Arr.chunksOf(ids, idsPerQuery), (chunk) =>
+    Effect.forEach(slicesOf(ids, idsPerQuery), (chunk) =>
       read("SELECT id FROM claims WHERE id IN (SELECT value FROM json_each(?))", [JSON.stringify(chunk)])
     ),
     (pages) => new Set(pages.flat().map(({ id }) => String(id)))

@@ -2,8 +2,9 @@
  * The pass that evaporates what has faded: finished marks, and marks that nobody in particular holds for ever. It chooses from a
  * projection and acts by commands that carry the version they were chosen at, so nothing is lost to a race.
  */
-import { Array as Arr, Effect } from "effect"
+import { Effect } from "effect"
 import type { Version } from "../../events/Event.js"
+import { slicesOf } from "../../events/slicesOf.js"
 import type { ActorSystem } from "../ActorSystem.js"
 import type { Refused } from "../Refused.js"
 import type { ClaimReason } from "./ClaimRefusal.js"
@@ -37,7 +38,7 @@ export const sweep = (
 ): Effect.Effect<SweepResult, Refused<ClaimReason>> =>
   Effect.gen(function* () {
     let dropped = 0
-    for (const batch of Arr.chunksOf(candidates, batchSize)) {
+    for (const batch of slicesOf(candidates, batchSize)) {
       const evaporated = yield* Effect.forEach(
         batch,
         ({ id, version, cause }) => {
