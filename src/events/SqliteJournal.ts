@@ -6,6 +6,7 @@ import { Effect, Exit, Layer, Runtime } from "effect"
 import { type EncodedEvent, encodeEvent, type Offset, RecordedEvent } from "./Event.js"
 import * as EventRows from "./EventRows.js"
 import { type Head, headAfter } from "./HashChain.js"
+import { ioTurn } from "./ioTurn.js"
 import { type Batch, Journal, type JournalUnavailable, VersionConflict } from "./Journal.js"
 import { SqliteStore } from "./SqliteStore.js"
 import { Tail } from "./Tail.js"
@@ -122,9 +123,14 @@ const make = Effect.gen(function* () {
     append,
     read: (after, limit, stream) =>
       Effect.suspend(() => {
-        if (stream !== undefined) return EventRows.readStreamAfter(store, stream, after, limit)
-        const recent = tail.read(after, limit)
-        return recent ? Effect.succeed(recent) : EventRows.readAfter(store, after, limit)
+        const recent = stream === undefined ? tail.read(after, limit) : undefined
+        if (recent) return Effect.succeed(recent)
+        const reading =
+          stream === undefined
+            ? EventRows.readAfter(store, after, limit)
+            : EventRows.readStreamAfter(store, stream, after, limit)
+        // SQLite answers at once: whoever reads page after page of a long past would hold up everybody else until its end.
+        return Effect.zipRight(ioTurn, reading)
       }),
     tailOf: (stream) => EventRows.tailOf(store, stream),
     readStreams: (tails, limit) =>

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Effect, Exit } from "effect"
-import { Journal } from "../../src/events/Journal.js"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import { ioTurn } from "../../src/events/ioTurn.js"
+import { forEachPage, Journal } from "../../src/events/Journal.js"
 import { SqliteStore } from "../../src/events/SqliteStore.js"
 import { journalContract } from "../support/journalContract.js"
 import { happened, offset, sqliteJournal, sqliteJournalAt, temporaryFolder } from "../support/stores.js"
@@ -52,6 +53,31 @@ describe("SqliteJournal", () => {
       expect(again.id).toBe(first.journalId)
       expect(again.head.offset).toBe(3)
       expect(again.events.map((event) => event.version)).toEqual([1, 2, 3])
+    })
+  )
+
+  inFile("lets others have their turn while somebody reads a long past, page after page", (path) =>
+    Effect.gen(function* () {
+      const pages = 12
+      const events = Array.from({ length: pages * 256 }, (_, index) => happened("a/1", index + 1))
+      yield* Effect.flatMap(Journal, (journal) => journal.append({ events })).pipe(
+        Effect.provide(sqliteJournalAt(path))
+      )
+      const turns = yield* Effect.gen(function* () {
+        const journal = yield* Journal
+        let taken = 0
+        const others = yield* Effect.fork(Effect.forever(Effect.map(ioTurn, () => taken++)))
+        const isRead = yield* Deferred.make<void>()
+        const reading = yield* Effect.fork(
+          forEachPage(journal, offset(0), (page) =>
+            page.at(-1)?.offset === events.length ? Deferred.succeed(isRead, undefined) : Effect.void
+          )
+        )
+        yield* Deferred.await(isRead)
+        yield* Fiber.interruptAll([others, reading])
+        return taken
+      }).pipe(Effect.provide(sqliteJournalAt(path)))
+      expect(turns).toBeGreaterThanOrEqual(pages - 1)
     })
   )
 
