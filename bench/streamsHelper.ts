@@ -35,7 +35,9 @@ export interface StreamsAnswer {
   readonly missed: number
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+const openAgent = () => new Agent({ keepAlive: true, maxSockets: 64 })
+/** One a job: a connection that nobody used for a while may be closed by its server in the moment in which it is used again. */
+let agent = openAgent()
 let made = 0
 const wordOf = (number: number): string => `message-${number}-`
 const wordPattern = /message-(\d+)-/g
@@ -70,6 +72,8 @@ class Reader {
     onMessage: (number: number) => void
   ) {
     response.setEncoding("utf8")
+    // A server that cuts it off leaves messages missing, which is told in the end.
+    response.on("error", () => {})
     response.on("data", (text: string) => {
       const all = this.#rest + text
       for (const [, digits] of all.matchAll(wordPattern)) {
@@ -163,6 +167,8 @@ const catchUp = async (job: StreamsJob & { readonly step: "catch up" }): Promise
 }
 
 serveJobs<StreamsJob, StreamsAnswer>((job) => {
+  agent.destroy()
+  agent = openAgent()
   switch (job.step) {
     case "fan out":
       return fanOut(job)
